@@ -1,0 +1,1 @@
+"""How the image is made: the payload is assembled on the host, then packed from scratch."""
