@@ -30,14 +30,16 @@ _MERGED = ("bin", "sbin", "lib", "lib64")
 """Links into ``/usr`` that the installer makes and up to bookworm no package contains."""
 
 
-def unpack(suite: str, packages: Sequence[str], *, closure: bool, architecture: str = "amd64") -> Path:
+def unpack(suite: str, packages: Sequence[str], *, closure: bool, architecture: str = "") -> Path:
     """Return a folder of the cache with the files of these packages of a Debian suite; nobody may write into it.
 
     With ``closure`` everything that they depend on is there too, down to the C library: a root file system, if the
     packages say so. Without it only the named ones are. A folder once made is used for as long as the cache lasts.
+    The architecture is the machine's, unless it is named (in Debian's words).
 
     Raises ``UserError`` where apt, its Debian mirror or the keyring is missing, or the download fails.
     """
+    architecture = architecture or _run(["dpkg", "--print-architecture"]).strip()
     content = "\n".join((*sorted(packages), str(closure)))
     name = f"{suite}-{architecture}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
     folder = paths.cache("debian") / name

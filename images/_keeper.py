@@ -1,0 +1,71 @@
+"""Keep a private container engine running for as long as standard input is open, then remove every trace of it.
+
+A process of its own (``python -m images._keeper FOLDER DATA GROUP``), so that the engine also ends when whoever started
+it is killed: the system closes the pipe. Everything of the engine lives in a PID and a mount namespace. When the first
+process of those is killed, the kernel ends all others and unmounts; what remains to be removed are folders and cgroups.
+Its last output is the engine's last log line. Standard library only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+LOG = "engine.log"
+SCRIPT = "start.sh"
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def main(folder: Path, data: Path, group: str) -> None:
+    """Run the start script in the folder until standard input closes, SIGTERM comes or the engine ends."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)  # so that the engine itself can be waited for, not only unshare
+    namespaces = ["unshare", "--mount", "--pid", "--mount-proc", "--propagation", "slave", "--fork", "--kill-child"]
+    log = folder / LOG
+    try:
+        with log.open("wb") as output:
+            running = subprocess.Popen(
+                [*namespaces, "sh", folder / SCRIPT], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        while running.poll() is None and not select.select([sys.stdin], [], [], 0.2)[0]:
+            pass
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        running.kill()
+        with suppress(ChildProcessError):
+            while True:
+                os.wait()
+        print(_last_line(log), flush=True)
+        _remove_groups(group)
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _last_line(log: Path) -> str:
+    """Return the last line that is a message, where there is one, and not a record of events."""
+    lines = log.read_text(errors="replace").splitlines() or ["no log"]
+    return next((line for line in reversed(lines) if not line.startswith("time=")), lines[-1])
+
+
+def _remove_groups(name: str) -> None:
+    """Remove the control groups below this name, in every hierarchy; dead members can hold one for a moment."""
+    mounted = Path("/sys/fs/cgroup")
+    for top in (*mounted.glob(name), *mounted.glob(f"*/{name}")):
+        for group in sorted((top, *(path for path in top.rglob("*") if path.is_dir())), reverse=True):
+            for _ in range(20):
+                with suppress(OSError):
+                    group.rmdir()
+                    break
+                time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
