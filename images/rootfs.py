@@ -93,7 +93,8 @@ def _bake(binaries: Mapping[Platform, Path]) -> dict[str, object]:
         "platforms": [str(platform) for platform in binaries],
         "tags": [local_name()],
         "labels": labels(),
-        "annotations": [f"index,manifest:{key}={value}" for key, value in labels().items()],
+        # buildx up to 0.13 takes "index,manifest:" for a part of the key.
+        "annotations": [f"{level}:{key}={value}" for level in ("index", "manifest") for key, value in labels().items()],
         "args": {"SOURCE_DATE_EPOCH": str(epoch())},
     }
     return {"target": {"image": target}}
