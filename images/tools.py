@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from images import debian, paths
+from images.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_START_SECONDS = 20.0
 
 
 class _Tool(NamedTuple):
@@ -19,7 +31,7 @@ class _Tool(NamedTuple):
 
 _TOOLS = {
     "docker-registry": _Tool("trixie", "docker-registry", "usr/bin/docker-registry"),
-    "kubectl": _Tool("trixie", "kubernetes-client", "usr/bin/kubectl"),
+    "kubectl": _Tool("trixie", "kubectl", "usr/bin/kubectl"),
     "qemu-aarch64": _Tool("trixie", "qemu-user", "usr/bin/qemu-aarch64"),
     "skopeo": _Tool("trixie", "skopeo", "usr/bin/skopeo", closure=True),
 }
@@ -32,12 +44,49 @@ def tool(name: str) -> Path:
     program = root / tool.program
     if not tool.closure:
         return program
-    loader = next(root.glob("usr/lib*/ld-linux-*.so.*"))
-    libraries = next(root.glob("usr/lib/*-linux-gnu"))
+    loader = next(root.glob("usr/lib/*-linux-gnu/ld-linux-*.so.*"))
     wrapper = paths.cache("tools") / f"{root.name}-{name}"
-    temporary = wrapper.with_suffix(f".{id(wrapper)}")
-    command = shlex.join([str(loader), "--library-path", str(libraries), str(program)])
-    temporary.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    with tempfile.NamedTemporaryFile("w", dir=wrapper.parent, delete=False) as script:
+        command = shlex.join([str(loader), "--library-path", str(loader.parent), str(program)])
+        script.write(f'#!/bin/sh\nexec {command} "$@"\n')
+    temporary = Path(script.name)
     temporary.chmod(0o755)
     temporary.rename(wrapper)
     return wrapper
+
+
+@contextmanager
+def registry() -> Iterator[str]:
+    """Run a registry on loopback and give its ``host:port``; it and what was pushed to it are gone afterwards.
+
+    Raises ``UserError`` where it does not start.
+    """
+    with tempfile.TemporaryDirectory(dir=paths.cache("registry")) as folder:
+        settings = {
+            "version": "0.1",
+            "storage": {"filesystem": {"rootdirectory": f"{folder}/data"}, "delete": {"enabled": True}},
+            "http": {"addr": "127.0.0.1:0"},
+        }
+        configuration, log = Path(folder, "registry.yml"), Path(folder, "registry.log")
+        configuration.write_text(json.dumps(settings))
+        # setpriv: it also ends when this process is killed and has no time to end it
+        command = ["setpriv", "--pdeathsig", "KILL", str(tool("docker-registry")), "serve", str(configuration)]
+        with log.open("wb") as output:
+            running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        try:
+            yield _listening(running, log)
+        finally:
+            running.kill()
+            running.wait()
+
+
+def _listening(running: subprocess.Popen[bytes], log: Path) -> str:
+    """Wait until the registry has written which address it got."""
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        text = log.read_text()
+        if found := re.search(r"listening on (127\.0\.0\.1:\d+)", text):
+            return found[1]
+        if running.poll() is not None or time.monotonic() > deadline:
+            raise UserError(f"docker-registry does not start: {(text.splitlines() or ['no log'])[-1]}")
+        time.sleep(0.02)
