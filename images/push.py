@@ -84,14 +84,13 @@ def _obstacle(env: Mapping[str, str]) -> str | None:
         return "docker is not installed"
     if _ask(env, docker, "buildx", "version") is None:
         return "docker has no buildx"
-    builder = _ask(env, docker, "buildx", "inspect") or ""
-    if not re.search(r"(?m)^Driver:\s+docker$", builder):
-        # A builder in a container, in a cluster or elsewhere: all of those can.
-        return None if "Driver:" in builder else "docker has no builder that answers"
+    driver = re.search(r"(?m)^Driver:[ \t]+(\S+)", _ask(env, docker, "buildx", "inspect") or "")
+    if driver is None:
+        return "docker has no engine that answers"
+    if driver[1] != "docker":  # a builder in a container, in a cluster or elsewhere: all of those can
+        return None
     status = _ask(env, docker, "info", "--format", "{{json .DriverStatus}}")
-    if not status:
-        return "docker has no running engine"
-    return None if "io.containerd.snapshotter" in status else "docker has its containerd image store turned off"
+    return None if status and "io.containerd.snapshotter" in status else "docker has no containerd image store"
 
 
 def _push_with_buildx(target: Reference, env: Mapping[str, str], dist: Path) -> str:
