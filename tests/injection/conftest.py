@@ -1,0 +1,95 @@
+"""Fixtures: the interpreters, the injected tree, the receiver."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from images.errors import UserError
+from images.paths import ROOT, TREE
+from tests.injection import pythons
+from tests.injection.harness import App, container_env
+from tests.receiver import Receiver
+
+APPS = ROOT / "tests" / "apps"
+
+StartApp = Callable[[Sequence[str], str, Mapping[str, str]], App]
+"""Starts a command in a copy of a sample app's folder with additions to the container's own environment."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--python",
+        action="append",
+        type=Path,
+        help="an interpreter to run the apps with; repeatable; default: every supported one found on this host",
+    )
+    parser.addoption("--tree", type=Path, help="the assembled tree; default: dist/tree, or what OTEL_TEST_TREE names")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "python" in metafunc.fixturenames:
+        try:
+            chosen = metafunc.config.getoption("--python", None) or pythons.find()
+        except UserError as error:
+            raise pytest.UsageError(str(error)) from None
+        metafunc.parametrize("python", chosen, ids=[pythons.version(path) for path in chosen], scope="session")
+
+
+@pytest.fixture(scope="session")
+def venv(python: Path) -> Path:
+    """A virtual environment with the sample apps' own dependencies."""
+    return pythons.apps_environment(python)
+
+
+@pytest.fixture(scope="session")
+def copy_tree(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Copies the assembled tree, as the init container does, to a folder of the given name."""
+    tree = request.config.getoption("--tree", None) or Path(os.environ.get("OTEL_TEST_TREE") or TREE)
+    if not tree.is_dir():
+        raise pytest.UsageError(f"{tree} is not there: run `python -m images build` first, or name a tree by --tree")
+
+    def copy(name: str) -> Path:
+        target = tmp_path_factory.mktemp("volume") / name
+        target.mkdir()
+        subprocess.run(["cp", "-r", f"{tree}/.", target], check=True)
+        return target
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def mount(copy_tree: Callable[[str], Path]) -> Path:
+    """The tree where the operator mounts it."""
+    return copy_tree("otel-auto-instrumentation-python")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """What the apps export to."""
+    with Receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def start(venv: Path, tmp_path: Path) -> Iterator[StartApp]:
+    """Starts apps; whatever they left running is killed at the end of the test."""
+    with ExitStack() as running:
+        started: list[App] = []
+
+        def start_app(command: Sequence[str], app: str, env: Mapping[str, str]) -> App:
+            folder = tmp_path / f"app-{len(started)}"
+            shutil.copytree(APPS / app, folder / "app")
+            process = App(
+                command, cwd=folder / "app", env={**container_env(venv, folder), **env}, logs=folder / "output"
+            )
+            started.append(running.enter_context(process))
+            return process
+
+        yield start_app
