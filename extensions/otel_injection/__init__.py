@@ -1,0 +1,1 @@
+"""OpenTelemetry for apps that know nothing of it: the package that runs inside the injected process."""

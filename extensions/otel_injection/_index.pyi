@@ -1,0 +1,6 @@
+# The build writes the module from the payload's metadata: images/index.py.
+API_VERSION: str
+INSTRUMENTATION_VERSION: str
+API_MODULES: tuple[str, ...]
+ENTRY_POINTS: dict[str, dict[str, str]]
+INSTRUMENTATIONS: tuple[tuple[str, str, tuple[str, ...], tuple[tuple[str, ...], ...]], ...]

@@ -1,0 +1,79 @@
+"""Lets each instrumentation of the payload act when the app has imported the library that it patches."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+from otel_injection import adaptations, hooks, report
+from otel_injection._index import INSTRUMENTATIONS
+from otel_injection.settings import disabled_instrumentations
+
+
+def watch() -> None:
+    """Wait for the imports that trigger the instrumentations that are not disabled."""
+    disabled = disabled_instrumentations()
+    if "*" in disabled:
+        return
+    adaptations.watch(disabled)
+    for name, target, triggers, requires in INSTRUMENTATIONS:
+        if name not in disabled:
+            Instrumentation(name, target, triggers, requires).watch()
+
+
+class Instrumentation:
+    """One instrumentor and what it waits for.
+
+    ``target`` is ``module:class``; ``requires`` are groups of requirements, of each of which one must be met.
+    """
+
+    def __init__(self, name: str, target: str, triggers: Sequence[str], requires: Sequence[Sequence[str]]) -> None:
+        self.name = name
+        self._target = target
+        self._missing = set(triggers)
+        self._requires = requires
+        self._acted = False
+
+    def watch(self) -> None:
+        """Act once all triggers have been executed."""
+        for trigger in tuple(self._missing):
+            hooks.after(trigger, functools.partial(self._arrived, trigger))
+
+    def _arrived(self, trigger: str, _module: Any) -> None:
+        self._missing.discard(trigger)
+        if not self._missing and not self._acted:
+            self._acted = True
+            adaptations.when_ready(self.name, self.act)
+
+    def act(self) -> None:
+        """Instrument the library, unless its version is not supported; never raises."""
+        try:
+            conflict = next((group for group in self._requires if not any(_met(each) for each in group)), None)
+            if conflict is not None:
+                report.debug(f"{self.name}: not instrumented: the app's version is not {' or '.join(conflict)}")
+                return
+            from otel_injection.distro import Distro
+
+            Distro().load_instrumentor(self, skip_dep_check=True)
+            report.debug(f"{self.name}: instrumented")
+        except Exception as error:
+            report.say(f"{self.name} is not instrumented: {type(error).__name__}: {error}", kind=f"act {self.name}")
+
+    def load(self) -> Any:
+        """Import and return the instrumentor's class, as an entry point would."""
+        module, _, attribute = self._target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+def _met(requirement: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, version
+
+    from packaging.requirements import Requirement
+
+    parsed = Requirement(requirement)
+    try:
+        return parsed.specifier.contains(version(parsed.name), prereleases=True)
+    except PackageNotFoundError:
+        return False

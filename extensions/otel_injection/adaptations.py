@@ -1,0 +1,78 @@
+"""Libraries for which "when it is imported" is too early, or which build on one another."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection
+from typing import Any
+
+from otel_injection import hooks
+
+Act = Callable[[], None]
+
+
+def watch(disabled: Collection[str]) -> None:
+    """Prepare what must be in place before the instrumentations act."""
+    if "starlette" not in disabled and "fastapi" not in disabled:
+        hooks.before("fastapi", _show_plain_starlette)
+        hooks.after("fastapi", lambda _module: _show_instrumented_starlette())
+    if "logging" not in disabled:
+        from otel_injection import logging_hook
+
+        logging_hook.watch()
+    if "exceptions" not in disabled:
+        from otel_injection import crashes
+
+        crashes.watch()
+
+
+def when_ready(name: str, act: Act) -> None:
+    """Call ``act`` now, or when the library of that name can be instrumented."""
+    if name == "django":
+        _before_first_middleware(act)
+    elif name == "starlette" and _fastapi_is_being_imported():
+        _postponed.append(act)
+    else:
+        act()
+
+
+def _before_first_middleware(act: Act) -> None:
+    """Instrument Django when its first handler loads its middleware: then its settings can be read (contrib 2495)."""
+    handler = sys.modules["django.core.handlers.base"].BaseHandler
+    load_middleware = handler.load_middleware
+    waiting = [act]
+
+    def load(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        if waiting:
+            waiting.pop()()
+        return load_middleware(self, *arguments, **keywords)
+
+    load.__name__ = load_middleware.__name__
+    load.__doc__ = load_middleware.__doc__
+    handler.load_middleware = load
+
+
+# FastAPI derives from Starlette: derived from the instrumented class, its apps would make every server span twice.
+
+_postponed: list[Act] = []
+_hidden: list[Any] = []
+
+
+def _fastapi_is_being_imported() -> bool:
+    fastapi = sys.modules.get("fastapi")
+    return bool(getattr(getattr(fastapi, "__spec__", None), "_initializing", False))
+
+
+def _show_plain_starlette() -> None:
+    applications = sys.modules.get("starlette.applications")
+    instrumented = getattr(applications, "Starlette", None)
+    if instrumented is not None and instrumented.__name__ == "_InstrumentedStarlette":
+        _hidden.append(instrumented)
+        applications.Starlette = instrumented.__mro__[1]  # type: ignore[union-attr]
+
+
+def _show_instrumented_starlette() -> None:
+    while _hidden:
+        sys.modules["starlette.applications"].Starlette = _hidden.pop()  # type: ignore[attr-defined]
+    while _postponed:
+        _postponed.pop()()

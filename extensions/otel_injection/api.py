@@ -1,0 +1,80 @@
+"""Shares the OpenTelemetry API with the app: one copy, the newer of the app's and ours.
+
+The SDK fails to import against an API older than itself, and an app fails against an API older than it was written
+for. ``opentelemetry`` is a namespace package, so the choice is made per module: where ours leads, a finder answers for
+the modules that the API distribution consists of, and for nothing else below ``opentelemetry``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from importlib.machinery import PathFinder
+from typing import Any
+
+from otel_injection import entry_points, hooks
+from otel_injection._index import API_MODULES, API_VERSION
+
+_NAMESPACES = ("opentelemetry", "opentelemetry.util", "opentelemetry.propagators")
+_LED = frozenset(name for name in API_MODULES if name.rpartition(".")[0] in _NAMESPACES)
+"""Modules directly below a namespace; what is below them is found in their folders."""
+
+
+def share(mount: str) -> None:
+    """Let the newer API lead, answer its look-ups from the index, and offer it our providers."""
+    sys.meta_path.insert(1, _ApiFinder(mount))
+    hooks.after("opentelemetry.util._importlib_metadata", entry_points.install)
+    # Each of these modules of ours puts its provider in place when it is imported.
+    hooks.after("opentelemetry.trace", _offer_tracer_provider)
+    hooks.after("opentelemetry.metrics._internal", _offer_meter_provider)
+    hooks.after("opentelemetry._logs._internal", _offer_logger_provider)
+
+
+def app_version(path: list[str], mount: str) -> tuple[int, ...]:
+    """Return the version of the API that the app would import from ``path``, () if it has none."""
+    for folder in path:
+        if folder == mount:
+            continue
+        try:
+            with open(os.path.join(folder, "opentelemetry", "version", "__init__.py"), encoding="utf-8") as file:
+                match = re.search(r"__version__\s*=\s*['\"]([^'\"]+)", file.read(2000))
+        except (OSError, ValueError, TypeError):
+            continue
+        if match:
+            return _numbers(match[1])
+    return ()
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in re.findall(r"\d+", version)[:3])
+
+
+class _ApiFinder:
+    """Finds the API's modules in the payload, unless the app has a newer copy."""
+
+    def __init__(self, mount: str) -> None:
+        self._mount = mount
+        self._leads: bool | None = None
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002
+        if fullname not in _LED:
+            return None
+        if self._leads is None:
+            self._leads = app_version(sys.path, self._mount) <= _numbers(API_VERSION)
+        if not self._leads:
+            return None
+        folder = os.path.join(self._mount, *fullname.split(".")[:-1])
+        return PathFinder.find_spec(fullname, [folder], target)
+
+
+def _offer_tracer_provider(_module: Any) -> None:
+    from otel_injection import tracing  # noqa: F401
+
+
+def _offer_meter_provider(_module: Any) -> None:
+    from otel_injection import metering  # noqa: F401
+
+
+def _offer_logger_provider(_module: Any) -> None:
+    from otel_injection import logs  # noqa: F401

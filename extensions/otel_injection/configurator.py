@@ -1,0 +1,159 @@
+"""Sets the SDK up from the environment: upstream's settings with upstream's meaning, failures contained singly.
+
+A sampler, exporter or id generator that is unknown or fails costs its own function and one line that names the
+variable; everything else goes on with its defaults (python issue 3250, operator issue 654).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from opentelemetry.sdk import _configuration as upstream
+from opentelemetry.sdk._configuration import _BaseConfigurator
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk._shared_internal import BatchProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
+from opentelemetry.util._importlib_metadata import entry_points
+
+from otel_injection import report, resource
+from otel_injection.settings import names
+from otel_injection.state import State
+
+_OTLP = ("otlp", "otlp_proto_http", "otlp_proto_grpc")
+
+
+class Configurator(_BaseConfigurator):
+    """The configurator of this distribution; see ``opentelemetry.sdk._configuration._BaseConfigurator``."""
+
+    def _configure(self, **_kwargs: Any) -> State:
+        _keep_forks_quiet()
+        if os.environ.get("OTEL_CONFIG_FILE"):
+            report.say("OTEL_CONFIG_FILE: declarative configuration is not supported yet; the other OTEL_* are used")
+        shared = resource.create()
+        meter_provider, readers = _metrics(shared)
+        spans = [BatchSpanProcessor(each, meter_provider=meter_provider) for each in _exporters("traces")]
+        tracer_provider = TracerProvider(
+            sampler=_sampler(),
+            resource=shared,
+            shutdown_on_exit=False,
+            id_generator=_id_generator(),
+            meter_provider=meter_provider,
+            _tracer_configurator=upstream._import_tracer_configurator(upstream._get_tracer_configurator()),
+        )
+        for span_processor in spans:
+            tracer_provider.add_span_processor(span_processor)
+        records = [BatchLogRecordProcessor(each, meter_provider=meter_provider) for each in _exporters("logs")]
+        logger_provider = LoggerProvider(
+            resource=shared,
+            shutdown_on_exit=False,
+            meter_provider=meter_provider,
+            _logger_configurator=upstream._import_logger_configurator(upstream._get_logger_configurator()),
+        )
+        for record_processor in records:
+            logger_provider.add_log_record_processor(record_processor)
+        batches = [each._batch_processor for each in spans] + [each._batch_processor for each in records]
+        return State(shared, tracer_provider, meter_provider, logger_provider, batches, readers)
+
+    def configure(self, **kwargs: Any) -> State:  # type: ignore[override]
+        """Set the SDK up and return it; nothing global is set."""
+        return self._configure(**kwargs)
+
+
+def _keep_forks_quiet() -> None:
+    """Stop the SDK's own fork hooks: they would start export threads for an SDK that a child has abandoned."""
+    for part in (BatchProcessor, PeriodicExportingMetricReader):
+        setattr(part, "_at_fork_reinit", _nothing)  # noqa: B010 - a method of a foreign class
+    for provider in (TracerProvider, MeterProvider, LoggerProvider):
+        setattr(provider, "_handle_fork", _nothing)  # noqa: B010
+
+
+def _nothing(self: Any) -> None:
+    """Stand in for a fork hook."""
+
+
+def _metrics(shared: Any) -> tuple[MeterProvider, list[MetricReader]]:
+    readers = [
+        each if isinstance(each, MetricReader) else PeriodicExportingMetricReader(each)
+        for each in _exporters("metrics")
+    ]
+    configurator = upstream._import_meter_configurator(upstream._get_meter_configurator())
+    return MeterProvider(readers, shared, shutdown_on_exit=False, _meter_configurator=configurator), readers
+
+
+def _exporters(signal: str) -> Iterator[Any]:
+    """Make the exporters that ``OTEL_<SIGNAL>_EXPORTER`` names; ``otlp`` if it names none."""
+    variable = f"OTEL_{signal.upper()}_EXPORTER"
+    chosen = names(variable, "otlp")
+    for name in chosen:
+        if name.lower() == "none":
+            continue
+        try:
+            found = list(entry_points(group=f"opentelemetry_{signal}_exporter", name=_by_protocol(name, signal)))
+            if not found:
+                report.say(f"{variable}: exporter '{name}' is unknown and left out")
+                continue
+            exporter = found[0].load()
+            yield exporter(report=report.say) if exporter.__module__.startswith("otel_injection.otlp") else exporter()
+        except Exception as error:
+            report.say(f"{variable}: exporter '{name}' failed and is left out: {type(error).__name__}: {error}")
+
+
+def _by_protocol(name: str, signal: str) -> str:
+    if name not in _OTLP:
+        return name
+    variable = f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL"
+    for each in (variable, "OTEL_EXPORTER_OTLP_PROTOCOL"):
+        protocol = os.environ.get(each, "").strip()
+        if protocol:
+            if protocol != "http/protobuf":
+                report.say(f"{each}: '{protocol}' is not supported yet; http/protobuf is used")
+            break
+    return "otlp"
+
+
+def _sampler() -> Any:
+    name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip()
+    if not name:
+        return DEFAULT_ON
+    argument: Any = os.environ.get("OTEL_TRACES_SAMPLER_ARG")
+    if name in ("traceidratio", "parentbased_traceidratio"):
+        argument = _ratio(argument)
+    try:
+        found = list(entry_points(group="opentelemetry_traces_sampler", name=name))
+        if found:
+            return found[0].load()(argument)
+        report.say(f"OTEL_TRACES_SAMPLER: '{name}' is unknown; parentbased_always_on is used")
+    except Exception as error:
+        report.say(f"OTEL_TRACES_SAMPLER: '{name}' failed ({error}); parentbased_always_on is used")
+    return DEFAULT_ON
+
+
+def _ratio(text: str | None) -> float:
+    try:
+        ratio = float(text) if text else 1.0
+    except ValueError:
+        ratio = -1.0
+    if not 0 <= ratio <= 1:
+        report.say(f"OTEL_TRACES_SAMPLER_ARG: '{text}' is not a ratio from 0 to 1; 1 is used")
+        return 1.0
+    return ratio
+
+
+def _id_generator() -> Any:
+    name = os.environ.get("OTEL_PYTHON_ID_GENERATOR", "").strip()
+    if not name or name == "random":
+        return None
+    try:
+        return next(iter(entry_points(group="opentelemetry_id_generator", name=name))).load()()
+    except StopIteration:
+        report.say(f"OTEL_PYTHON_ID_GENERATOR: '{name}' is unknown; random is used")
+    except Exception as error:
+        report.say(f"OTEL_PYTHON_ID_GENERATOR: '{name}' failed ({error}); random is used")
+    return None

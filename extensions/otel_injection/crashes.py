@@ -1,0 +1,82 @@
+"""Records uncaught exceptions as log records, as ``opentelemetry-instrumentation-exceptions`` does.
+
+Upstream's imports ``asyncio`` into every app, and with it ``ssl``, before gevent could patch it: here each hook is
+set when its module is there.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from otel_injection import hooks, report
+from otel_injection._index import INSTRUMENTATION_VERSION
+
+_SCOPE = "opentelemetry.instrumentation.exceptions"
+_ready = False
+
+
+def watch() -> None:
+    """Set the hooks once something makes spans in this process."""
+    hooks.after("opentelemetry.trace", lambda _module: _hook_all())
+
+
+def _hook_all() -> None:
+    global _ready
+    if not _ready:
+        _ready = True
+        _hook_interpreter()
+        hooks.after("threading", _hook_threads)
+        hooks.after("asyncio.base_events", _hook_asyncio)
+
+
+def _hook_interpreter() -> None:
+    original = sys.excepthook
+
+    def excepthook(kind: Any, error: Any, traceback: Any) -> Any:
+        _record(error, "FATAL", type(error).__name__)
+        return original(kind, error, traceback)
+
+    sys.excepthook = excepthook
+
+
+def _hook_threads(threading: Any) -> None:
+    original = threading.excepthook
+
+    def excepthook(args: Any, /) -> Any:
+        _record(args.exc_value, "ERROR", args.exc_type.__name__)
+        return original(args)
+
+    threading.excepthook = excepthook
+
+
+def _hook_asyncio(base_events: Any) -> None:
+    original = base_events.BaseEventLoop.call_exception_handler
+
+    def call_exception_handler(self: Any, context: Any) -> Any:
+        error = context.get("exception") if isinstance(context, dict) else None
+        if error is not None:
+            _record(error, "ERROR", str(context.get("message") or type(error).__name__))
+        return original(self, context)
+
+    call_exception_handler.__doc__ = original.__doc__
+    base_events.BaseEventLoop.call_exception_handler = call_exception_handler
+
+
+def _record(error: Any, severity: str, event_name: str) -> None:
+    if not isinstance(error, Exception):
+        return
+    try:
+        from opentelemetry._logs import SeverityNumber
+
+        from otel_injection.logs import OURS
+
+        OURS.get_logger(_SCOPE, INSTRUMENTATION_VERSION).emit(
+            event_name=event_name,
+            body=str(error),
+            severity_text=severity,
+            severity_number=SeverityNumber[severity],
+            exception=error,
+        )
+    except Exception as failure:
+        report.debug(f"an uncaught exception was not recorded: {type(failure).__name__}: {failure}")

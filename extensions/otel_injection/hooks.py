@@ -1,0 +1,100 @@
+"""Runs functions when the app imports a module: before its code and after.
+
+One finder in front of ``sys.meta_path``. It finds nothing itself: it lets the others find, and has the loader they
+found report the end of the module's execution. Loader, spec and module stay the app's.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import get_ident
+from collections.abc import Callable
+from typing import Any
+
+from otel_injection import report
+
+_before: dict[str, list[Callable[[], None]]] = {}
+_after: dict[str, list[Callable[[Any], None]]] = {}
+
+
+def after(name: str, action: Callable[[Any], None]) -> None:
+    """Call ``action`` with module ``name`` each time it has been executed; at once if that is the case already."""
+    _after.setdefault(name, []).append(action)
+    module = sys.modules.get(name)
+    if module is not None and not _executing(module):
+        _run(name, action, module)
+
+
+def before(name: str, action: Callable[[], None]) -> None:
+    """Call ``action`` each time module ``name`` is about to be executed."""
+    _before.setdefault(name, []).append(action)
+
+
+def install() -> None:
+    """Put the finder in front of ``sys.meta_path``."""
+    sys.meta_path.insert(0, _Finder())
+
+
+def _executing(module: Any) -> bool:
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+
+
+def _run(name: str, action: Callable[..., None], *arguments: Any) -> None:
+    try:
+        action(*arguments)
+    except Exception as error:
+        report.say(f"'{name}' is not instrumented: {type(error).__name__}: {error}", kind=f"hook {name}")
+
+
+class _Finder:
+    """The finder; import system reference: importlib.abc.MetaPathFinder."""
+
+    def __init__(self) -> None:
+        self._searching: set[tuple[str, int]] = set()
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        if fullname not in _after and fullname not in _before:
+            return None
+        key = (fullname, get_ident())
+        if key in self._searching:
+            return None
+        self._searching.add(key)
+        try:
+            spec = self._find(fullname, path, target)
+        finally:
+            self._searching.discard(key)
+        if spec is not None and spec.loader is not None:
+            self._watch(spec.loader, fullname)
+        return spec
+
+    def _find(self, fullname: str, path: Any, target: Any) -> Any:
+        """Ask the other finders, as the import system would have done next."""
+        for finder in list(sys.meta_path):
+            if finder is not self:
+                find = getattr(finder, "find_spec", None)
+                spec = find(fullname, path, target) if find is not None else None
+                if spec is not None:
+                    return spec
+        return None
+
+    def _watch(self, loader: Any, fullname: str) -> None:
+        execute = getattr(loader, "exec_module", None)
+        if execute is None:
+            return
+
+        def exec_module(module: Any) -> None:
+            if getattr(getattr(module, "__spec__", None), "name", None) != fullname:
+                execute(module)  # a loader that several modules share, such as a zip archive's
+                return
+            if loader.__dict__.get("exec_module") is exec_module:
+                del loader.exec_module
+            for action in _before.get(fullname, ()):
+                _run(fullname, action)
+            execute(module)
+            for after_action in _after.get(fullname, ()):
+                _run(fullname, after_action, sys.modules.get(fullname, module))
+
+        try:
+            loader.exec_module = exec_module
+        except (AttributeError, TypeError):
+            report.debug(f"the loader of '{fullname}' cannot be watched")

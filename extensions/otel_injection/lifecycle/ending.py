@@ -1,0 +1,23 @@
+"""The end of a process: what is buffered is sent, within one short deadline."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+
+
+def watch() -> None:
+    """Flush when the interpreter ends.
+
+    Registered before the app's own ``atexit`` functions, and so run after them: what they record is sent too.
+    """
+    atexit.register(flush)
+
+
+def flush() -> None:
+    """Send what is buffered and end the SDK of this process, if it has one."""
+    pipeline = sys.modules.get("otel_injection.pipeline")
+    if pipeline is not None:
+        from otel_injection.settings import exit_timeout
+
+        pipeline.PIPELINE.close(exit_timeout())

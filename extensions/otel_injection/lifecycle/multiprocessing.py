@@ -1,0 +1,21 @@
+"""Children of ``multiprocessing``: they end in ``os._exit``, which runs no ``atexit`` functions (python issue 4215)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from otel_injection import hooks
+from otel_injection.lifecycle import ending
+
+_LAST = -1000
+"""Exit priority: after the app's own finalizers."""
+
+
+def watch() -> None:
+    """Set the hooks in ``multiprocessing`` when the app imports it."""
+    hooks.after("multiprocessing.util", _hook)
+
+
+def _hook(util: Any) -> None:
+    """Register the flush in every child: its registry of finalizers is emptied before its after-fork hooks run."""
+    util.register_after_fork(_hook, lambda _hook: util.Finalize(None, ending.flush, exitpriority=_LAST))

@@ -1,0 +1,59 @@
+"""Takes the records of ``logging`` on their way to the handlers; see ``logs`` for what becomes of them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from otel_injection import hooks, report
+from otel_injection.settings import flag, names
+
+
+def watch() -> None:
+    """Set the hooks in ``logging`` when the app imports it."""
+    hooks.after("logging", _hook)
+
+
+def _hook(logging: Any) -> None:
+    if flag("OTEL_PYTHON_LOG_CORRELATION"):
+        _correlate()
+    wanted = os.environ.get("OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION", "true").strip().lower() == "true"
+    if not wanted or names("OTEL_LOGS_EXPORTER", "otlp") == ["none"]:
+        return
+    original = logging.Logger.callHandlers
+    if getattr(original, "_otel_injection", False):
+        return
+
+    def callHandlers(self: Any, record: Any) -> Any:  # noqa: N802 - the name that it has in logging
+        _record(record)
+        return original(self, record)
+
+    callHandlers.__doc__ = original.__doc__
+    callHandlers._otel_injection = True  # type: ignore[attr-defined]
+    logging.Logger.callHandlers = callHandlers
+
+
+_recorder: Any = None
+
+
+def _record(record: Any) -> None:
+    global _recorder
+    if _recorder is None:
+        _recorder = False  # what our own imports log is not recorded
+        try:
+            from otel_injection.logs import Recorder
+
+            _recorder = Recorder()
+        except Exception as error:
+            report.say(f"logs are not recorded: {type(error).__name__}: {error}", kind="logs")
+    if _recorder:
+        _recorder.record(record)
+
+
+def _correlate() -> None:
+    """Let upstream's instrumentation put the ids into the records and set the format that shows them."""
+    from opentelemetry.instrumentation.logging import LoggingInstrumentor
+
+    from otel_injection.tracing import OURS
+
+    LoggingInstrumentor().instrument(tracer_provider=OURS, enable_log_auto_instrumentation=False, skip_dep_check=True)

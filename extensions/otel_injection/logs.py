@@ -1,0 +1,109 @@
+"""Logger providers that find the process's SDK at their first record, and the recording of ``logging``.
+
+The records of ``logging`` are taken where a logger hands them to its handlers, after the app's levels and filters: no
+handler is added to the root logger, whose ``lastResort``, ``basicConfig`` and own handlers work as without us
+(contrib issue 2793, python issue 2594).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from opentelemetry import _logs as api
+from opentelemetry._logs import _internal
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
+
+from otel_injection import report
+from otel_injection.pipeline import PIPELINE
+from otel_injection.settings import forced
+
+
+class LoggerProvider(api.LoggerProvider):
+    """Stands where no provider has been set; see ``tracing.TracerProvider`` for ``ours``."""
+
+    def __init__(self, *, ours: bool) -> None:
+        self.ours = ours
+        self._loggers: dict[str, Logger] = {}
+
+    def get_logger(
+        self, name: str, version: str | None = None, schema_url: str | None = None, attributes: Any = None
+    ) -> api.Logger:
+        """Return a logger that resolves itself when it is used."""
+        if version or schema_url or attributes:
+            return Logger(self, name, version, schema_url, attributes)
+        known = self._loggers.get(name)  # asked for with each record of logging
+        if known is None:
+            known = self._loggers[name] = Logger(self, name, version, schema_url, attributes)
+        return known
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Export what has been emitted."""
+        state = PIPELINE.state
+        return bool(state.logger_provider.force_flush(timeout_millis)) if state is not None else True
+
+
+class Logger(api.Logger):
+    """A logger of the process's current SDK."""
+
+    def __init__(self, provider: LoggerProvider, name: str, version: Any, schema_url: Any, attributes: Any) -> None:
+        super().__init__(name, version=version, schema_url=schema_url, attributes=attributes)
+        self._arguments = (name, version, schema_url, attributes)
+        self._provider = provider
+        self._key: tuple[Any, Any] | None = None
+        self._resolved: api.Logger = api.NoOpLogger(name)
+
+    def emit(self, *arguments: Any, **keywords: Any) -> None:
+        """Emit a record; see ``opentelemetry._logs.Logger.emit``."""
+        self._logger().emit(*arguments, **keywords)
+
+    def enabled(self, *arguments: Any, **keywords: Any) -> bool:
+        """Return whether a record would be kept; see ``opentelemetry._logs.Logger.enabled``."""
+        return self._logger().enabled(*arguments, **keywords)
+
+    def _logger(self) -> api.Logger:
+        state = PIPELINE.current()
+        key = (state, _internal._LOGGER_PROVIDER)
+        if key != self._key:
+            self._resolved = self._resolve(*key)
+            self._key = key
+        return self._resolved
+
+    def _resolve(self, state: Any, set_provider: Any) -> api.Logger:
+        if set_provider is not GLOBAL and set_provider is not None and not forced():
+            if self._provider.ours:
+                return api.NoOpLogger(self._arguments[0])
+            return set_provider.get_logger(*self._arguments)  # type: ignore[no-any-return]
+        if state is None:
+            return api.NoOpLogger(self._arguments[0])
+        return state.logger_provider.get_logger(*self._arguments)  # type: ignore[no-any-return]
+
+
+GLOBAL = LoggerProvider(ours=False)
+OURS = LoggerProvider(ours=True)
+
+# Put in place without the API's "set once" guard: what the app sets, early or late, wins.
+if _internal._LOGGER_PROVIDER is None:
+    _internal._LOGGER_PROVIDER = GLOBAL
+
+
+class Recorder:
+    """Turns records of ``logging`` into log records of OpenTelemetry, the way upstream's handler does."""
+
+    def __init__(self) -> None:
+        from opentelemetry.instrumentation.logging import _get_log_level
+        from opentelemetry.instrumentation.logging.handler import LoggingHandler
+
+        self._handler = LoggingHandler(
+            level=_get_log_level(os.environ.get("OTEL_PYTHON_LOG_HANDLER_LEVEL")) or 0,
+            logger_provider=OURS,
+            log_code_attributes=os.environ.get("OTEL_PYTHON_LOG_CODE_ATTRIBUTES", "").strip().lower() == "true",
+        )
+
+    def record(self, record: Any) -> None:
+        """Record unless this very thread is exporting; never raises."""
+        try:
+            if record.levelno >= self._handler.level and not get_value(_SUPPRESS_INSTRUMENTATION_KEY):
+                self._handler.emit(record)
+        except Exception as error:
+            report.debug(f"a log record was not recorded: {type(error).__name__}: {error}")

@@ -1,0 +1,166 @@
+"""Meters whose instruments find the process's SDK at their first measurement, and find it anew after a fork."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from opentelemetry import metrics as api
+from opentelemetry.metrics import _internal
+
+from otel_injection.pipeline import PIPELINE
+from otel_injection.settings import forced
+
+
+class MeterProvider(api.MeterProvider):
+    """Stands where no provider has been set; see ``tracing.TracerProvider`` for ``ours``."""
+
+    def __init__(self, *, ours: bool) -> None:
+        self.ours = ours
+
+    def get_meter(
+        self, name: str, version: str | None = None, schema_url: str | None = None, attributes: Any = None
+    ) -> api.Meter:
+        """Return a meter whose instruments resolve themselves when they are used."""
+        meter = Meter(self, name, version, schema_url, attributes)
+        _meters.add(meter)
+        return meter
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Export the current values."""
+        state = PIPELINE.state
+        return bool(state.meter_provider.force_flush(timeout_millis)) if state is not None else True
+
+
+class Meter(api.Meter):
+    """A meter of the process's current SDK."""
+
+    def __init__(
+        self, provider: MeterProvider, name: str, version: str | None, schema_url: str | None, attributes: Any
+    ):
+        super().__init__(name, version, schema_url)
+        self._provider = provider
+        self._arguments = (name, version, schema_url, attributes)
+        self._observables: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def real(self, state: Any) -> api.Meter:
+        """Return the meter that stands behind this one now."""
+        provider = _internal._METER_PROVIDER
+        if provider is not GLOBAL and provider is not None and not forced():
+            if self._provider.ours:
+                return api.NoOpMeter(*self._arguments[:3])
+            return provider.get_meter(*self._arguments)
+        if state is None:
+            return api.NoOpMeter(*self._arguments[:3])
+        return state.meter_provider.get_meter(*self._arguments)  # type: ignore[no-any-return]
+
+    def observe(self, state: Any) -> None:
+        """Create the asynchronous instruments in an SDK that has just been set up."""
+        if self._observables:
+            meter = self.real(state)
+            for factory, arguments, keywords in self._observables:
+                getattr(meter, factory)(*arguments, **keywords)
+
+    def create_counter(self, name: str, unit: str = "", description: str = "") -> api.Counter:
+        """Return a counter."""
+        return Counter(self, "create_counter", name, unit, description)
+
+    def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> api.UpDownCounter:
+        """Return an up-down counter."""
+        return UpDownCounter(self, "create_up_down_counter", name, unit, description)
+
+    def create_histogram(self, name: str, unit: str = "", description: str = "", **keywords: Any) -> api.Histogram:
+        """Return a histogram; ``explicit_bucket_boundaries_advisory`` is passed on."""
+        return Histogram(self, "create_histogram", name, unit, description, **keywords)
+
+    def create_gauge(self, name: str, unit: str = "", description: str = "") -> Any:
+        """Return a gauge."""
+        return Gauge(self, "create_gauge", name, unit, description)
+
+    def create_observable_counter(self, *arguments: Any, **keywords: Any) -> Any:
+        """Register a counter that is observed at each collection."""
+        return self._observable("create_observable_counter", arguments, keywords)
+
+    def create_observable_up_down_counter(self, *arguments: Any, **keywords: Any) -> Any:
+        """Register an up-down counter that is observed at each collection."""
+        return self._observable("create_observable_up_down_counter", arguments, keywords)
+
+    def create_observable_gauge(self, *arguments: Any, **keywords: Any) -> Any:
+        """Register a gauge that is observed at each collection."""
+        return self._observable("create_observable_gauge", arguments, keywords)
+
+    def _observable(self, factory: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        self._observables.append((factory, arguments, keywords))
+        state = PIPELINE.state
+        if state is not None:
+            getattr(self.real(state), factory)(*arguments, **keywords)
+        return getattr(api.NoOpMeter(self._arguments[0]), factory)(*arguments, **keywords)
+
+
+class _Instrument:
+    """A synchronous instrument that is created in each SDK when it is first used there."""
+
+    def __init__(self, meter: Meter, factory: str, name: str, unit: str, description: str, **keywords: Any) -> None:
+        super().__init__(name, unit=unit, description=description)  # type: ignore[call-arg]
+        self._meter = meter
+        self._factory = factory
+        self._definition = (name, unit, description)
+        self._keywords = keywords
+        self._key: tuple[Any, Any] | None = None
+        self._resolved: Any = None
+
+    def _instrument(self) -> Any:
+        state = PIPELINE.current()
+        key = (state, _internal._METER_PROVIDER)
+        if key != self._key:
+            self._resolved = getattr(self._meter.real(state), self._factory)(*self._definition, **self._keywords)
+            self._key = key
+        return self._resolved
+
+
+class Counter(_Instrument, api.Counter):
+    """See ``opentelemetry.metrics.Counter``."""
+
+    def add(self, amount: float, attributes: Any = None, context: Any = None) -> None:
+        """Record an increment."""
+        self._instrument().add(amount, attributes, context)
+
+
+class UpDownCounter(_Instrument, api.UpDownCounter):
+    """See ``opentelemetry.metrics.UpDownCounter``."""
+
+    def add(self, amount: float, attributes: Any = None, context: Any = None) -> None:
+        """Record a change."""
+        self._instrument().add(amount, attributes, context)
+
+
+class Histogram(_Instrument, api.Histogram):
+    """See ``opentelemetry.metrics.Histogram``."""
+
+    def record(self, amount: float, attributes: Any = None, context: Any = None) -> None:
+        """Record a value."""
+        self._instrument().record(amount, attributes, context)
+
+
+class Gauge(_Instrument, api._Gauge):
+    """See ``opentelemetry.metrics._Gauge``."""
+
+    def set(self, amount: float, attributes: Any = None, context: Any = None) -> None:
+        """Record the current value."""
+        self._instrument().set(amount, attributes, context)
+
+
+_meters: weakref.WeakSet[Meter] = weakref.WeakSet()
+
+GLOBAL = MeterProvider(ours=False)
+OURS = MeterProvider(ours=True)
+
+# Put in place without the API's "set once" guard: what the app sets, early or late, wins.
+if _internal._METER_PROVIDER is None:
+    _internal._METER_PROVIDER = GLOBAL
+
+
+@PIPELINE.on_start
+def _observe_all(state: Any) -> None:
+    for meter in list(_meters):
+        meter.observe(state)

@@ -1,0 +1,135 @@
+"""Spans as OTLP's ExportTraceServiceRequest (opentelemetry/proto/trace/v1/trace.proto)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext
+from opentelemetry.trace.status import Status
+
+from otel_injection.otlp import common
+from otel_injection.otlp._wire import FIXED64, LEN, VARINT, message, string, tag, time, uint, utf8, varint
+
+_TRACE_ID = tag(1, LEN) + b"\x10"
+_SPAN_ID = tag(2, LEN) + b"\x08"
+_TRACE_STATE = tag(3, LEN)
+_PARENT_SPAN_ID = tag(4, LEN) + b"\x08"
+_NAME = tag(5, LEN)
+_KINDS = tuple(tag(6, VARINT) + varint(kind + 1) for kind in range(5))
+"""The API numbers the kinds from 0 (internal), OTLP from 1."""
+_TIMES = struct.Struct("<BQBQ").pack
+_START, _END = tag(7, FIXED64), tag(8, FIXED64)
+_ATTRIBUTES = tag(9, LEN)
+_DROPPED_ATTRIBUTES = tag(10, VARINT)
+_EVENTS = tag(11, LEN)
+_DROPPED_EVENTS = tag(12, VARINT)
+_LINKS = tag(13, LEN)
+_DROPPED_LINKS = tag(14, VARINT)
+_STATUS = tag(15, LEN)
+_FLAGS = b"\x85\x01"
+
+_HAS_IS_REMOTE = b"\x00\x01\x00\x00"
+_IS_REMOTE = b"\x00\x03\x00\x00"
+"""SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK and, with it, SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK."""
+
+_EVENT_TIME = tag(1, FIXED64)
+_EVENT_NAME = tag(2, LEN)
+_EVENT_ATTRIBUTES = tag(3, LEN)
+_EVENT_DROPPED_ATTRIBUTES = tag(4, VARINT)
+
+_LINK_ATTRIBUTES = tag(4, LEN)
+_LINK_DROPPED_ATTRIBUTES = tag(5, VARINT)
+_LINK_FLAGS = b"\x35"
+
+_STATUS_MESSAGE = tag(2, LEN)
+_STATUS_CODE = tag(3, VARINT)
+
+
+def encode_spans(spans: Sequence[ReadableSpan], skip: Callable[[Exception], None] = lambda _: None) -> bytes:
+    """Return an ExportTraceServiceRequest.
+
+    A span that cannot be encoded is left out, and ``skip`` is called with the reason.
+    """
+    return common.request(_encoded(spans, skip))
+
+
+def _encoded(
+    spans: Sequence[ReadableSpan], skip: Callable[[Exception], None]
+) -> Iterator[tuple[Resource, InstrumentationScope | None, bytes]]:
+    for span in spans:
+        try:
+            encoded = _span(span)
+        except Exception as error:
+            skip(error)
+        else:
+            yield span.resource, span.instrumentation_scope, encoded
+
+
+def _span(span: ReadableSpan) -> bytes:
+    context = span.get_span_context()
+    if context is None:
+        raise ValueError("span without a context")
+    out = [_TRACE_ID, context.trace_id.to_bytes(16, "big"), _SPAN_ID, context.span_id.to_bytes(8, "big")]
+    if context.trace_state:
+        state = ",".join([f"{key}={value}" for key, value in context.trace_state.items()])
+        out.append(message(_TRACE_STATE, utf8(state)))
+    parent = span.parent
+    if parent:
+        out += (_PARENT_SPAN_ID, parent.span_id.to_bytes(8, "big"))
+    out += (string(_NAME, span.name), _KINDS[span.kind.value])
+    start, end = span.start_time, span.end_time
+    out.append(_TIMES(0x39, start, 0x41, end) if start and end else time(_START, start) + time(_END, end))
+    out.append(common.attributes(_ATTRIBUTES, span.attributes))
+    if span.dropped_attributes:
+        out.append(uint(_DROPPED_ATTRIBUTES, span.dropped_attributes))
+    if events := span.events:
+        out += [message(_EVENTS, _event(each)) for each in events]
+    if span.dropped_events:
+        out.append(uint(_DROPPED_EVENTS, span.dropped_events))
+    if links := span.links:
+        out += [message(_LINKS, _link(each)) for each in links]
+    if span.dropped_links:
+        out.append(uint(_DROPPED_LINKS, span.dropped_links))
+    if span.status is not None:
+        out.append(message(_STATUS, _status(span.status)))
+    out += (_FLAGS, _flags(parent))
+    return b"".join(out)
+
+
+def _event(event: Event) -> bytes:
+    return b"".join(
+        (
+            time(_EVENT_TIME, event.timestamp),
+            string(_EVENT_NAME, event.name),
+            common.attributes(_EVENT_ATTRIBUTES, event.attributes),
+            uint(_EVENT_DROPPED_ATTRIBUTES, event.dropped_attributes),
+        )
+    )
+
+
+def _link(link: Link) -> bytes:
+    """Return a link, without its trace state: the official encoder leaves it out as well."""
+    return b"".join(
+        (
+            _TRACE_ID,
+            link.context.trace_id.to_bytes(16, "big"),
+            _SPAN_ID,
+            link.context.span_id.to_bytes(8, "big"),
+            common.attributes(_LINK_ATTRIBUTES, link.attributes),
+            uint(_LINK_DROPPED_ATTRIBUTES, link.dropped_attributes),
+            _LINK_FLAGS,
+            _flags(link.context),
+        )
+    )
+
+
+def _status(status: Status) -> bytes:
+    return string(_STATUS_MESSAGE, status.description) + uint(_STATUS_CODE, status.status_code.value)
+
+
+def _flags(context: SpanContext | None) -> bytes:
+    return _IS_REMOTE if context and context.is_remote else _HAS_IS_REMOTE

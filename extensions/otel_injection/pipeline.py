@@ -1,0 +1,104 @@
+"""The one SDK of a process: set up at first use, dropped after a fork, flushed at the end.
+
+Nothing is set up before the first span, measurement or log record: so a prefork master holds no thread and no
+connection, every process has an identity of its own, and a child's counters start at zero.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from _thread import get_ident
+from collections.abc import Callable
+from typing import Any
+
+from otel_injection import report
+
+_SETUP_PATIENCE = 5.0
+"""Seconds that a thread waits while another sets the SDK up; after that its telemetry is dropped, not the thread."""
+
+
+class Pipeline:
+    """Holds the process's SDK, or why there is none.
+
+    ``state`` changes identity whenever what was derived from the SDK before must be derived anew.
+    """
+
+    def __init__(self, configure: Callable[[], Any]) -> None:
+        self.state: Any = None
+        self.pid = os.getpid()
+        self._configure = configure
+        self._lock = threading.Lock()
+        self._builder: int | None = None
+        self._closed = False
+        self._failed = False
+        self._listeners: list[Callable[[Any], None]] = []
+
+    def on_start(self, listener: Callable[[Any], None]) -> None:
+        """Call ``listener`` with the state whenever the SDK has been set up; at once if it is."""
+        self._listeners.append(listener)
+        if self.state is not None and self.pid == os.getpid():
+            listener(self.state)
+
+    def current(self) -> Any:
+        """Return the SDK's state, setting the SDK up if this is its first use; None if there is none to be had."""
+        if self.pid != os.getpid():  # forked by C code, which runs no fork hooks of Python's
+            self.after_fork()
+        return self.state or self._start()
+
+    def after_fork(self) -> None:
+        """Forget the parent's SDK in a child: its threads are gone, its queues and counters are the parent's."""
+        state, self.state = self.state, None
+        self.pid = os.getpid()
+        self._lock = threading.Lock()
+        self._builder = None
+        self._closed = False
+        if state is not None:
+            state.abandon()
+
+    def close(self, timeout: float) -> None:
+        """Send what is buffered and end the SDK, within ``timeout`` seconds for all signals together."""
+        if self.pid != os.getpid():
+            return
+        self._closed = True
+        state, self.state = self.state, None
+        if state is not None:
+            try:
+                state.close(time.monotonic() + timeout)
+            except Exception as error:
+                report.debug(f"closing: {type(error).__name__}: {error}")
+
+    def _start(self) -> Any:
+        if self._closed or self._failed or self._builder == get_ident():
+            return None
+        if not self._lock.acquire(timeout=_SETUP_PATIENCE):
+            return None
+        try:
+            if self.state is None and not self._closed and not self._failed:
+                self._builder = get_ident()
+                try:
+                    state = self._configure()
+                    for listener in self._listeners:
+                        listener(state)
+                    self.state = state
+                except Exception as error:
+                    self._failed = True
+                    report.say(f"no telemetry from this process: {type(error).__name__}: {error}", kind="configure")
+                finally:
+                    self._builder = None
+            return self.state
+        finally:
+            self._lock.release()
+
+
+def _configure() -> Any:
+    from otel_injection import distro, system_metrics  # noqa: F401 - the import of distro triggers instrumentations
+    from otel_injection.configurator import Configurator
+
+    state = Configurator().configure()  # type: ignore[no-untyped-call]
+    system_metrics.observe(state.meter_provider)
+    return state
+
+
+PIPELINE = Pipeline(_configure)

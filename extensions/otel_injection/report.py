@@ -1,0 +1,44 @@
+"""What the injection tells people: single lines on stderr with a fixed prefix, and as few as possible."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+PREFIX = "otel-injection: "
+_INTERVAL = 3600.0
+"""Seconds for which a message of the same kind is not repeated."""
+
+_last: dict[str, float] = {}
+
+
+def say(message: str, kind: str | None = None) -> None:
+    """Print one line, at most once an hour for each ``kind`` (by default, the message itself)."""
+    try:
+        now = time.monotonic()
+        key = kind or message
+        if now - _last.get(key, -_INTERVAL) < _INTERVAL:
+            return
+        if len(_last) > 200:
+            _last.clear()
+        _last[key] = now
+        _write(message)
+    except Exception:
+        pass
+
+
+def debug(message: str) -> None:
+    """Print one line if ``OTEL_INJECTION_DEBUG`` is set."""
+    if os.environ.get("OTEL_INJECTION_DEBUG", "").strip().lower() in ("1", "true", "yes", "on"):
+        try:
+            _write(f"[{os.getpid()}] {message}")
+        except Exception:
+            pass
+
+
+def _write(message: str) -> None:
+    if sys.stderr is not None:
+        line = " ".join(message.split())
+        sys.stderr.write(f"{PREFIX}{line}\n")
+        sys.stderr.flush()

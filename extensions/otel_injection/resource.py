@@ -1,0 +1,69 @@
+"""The resource of this process: what the environment says of the service, and what is true of the process."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import Any
+
+from opentelemetry.sdk.resources import _DEFAULT_RESOURCE, OTELResourceDetector, Resource
+from opentelemetry.util._importlib_metadata import entry_points
+
+from otel_injection import identity, report
+from otel_injection._index import INSTRUMENTATION_VERSION
+from otel_injection.settings import names
+
+_INSTANCE_ID = "service.instance.id"
+_DETECTORS = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
+
+
+def create() -> Resource:
+    """Return the resource; detectors that ``OTEL_EXPERIMENTAL_RESOURCE_DETECTORS`` names run one after the other.
+
+    Upstream runs them in a thread pool, which a process that is about to end, or that forks, cannot have.
+    """
+    resource = _DEFAULT_RESOURCE
+    for name in names(_DETECTORS):
+        if name not in ("otel", "*"):
+            resource = resource.merge(_detect(name))
+    resource = resource.merge(Resource(_process())).merge(OTELResourceDetector().detect())
+    base = str(resource.attributes.get(_INSTANCE_ID) or os.uname().nodename)
+    service = (
+        resource.attributes.get("service.name") or f"unknown_service:{os.path.basename(sys.executable or 'python')}"
+    )
+    return resource.merge(Resource({"service.name": service, _INSTANCE_ID: identity.claim(base)}))
+
+
+def _detect(name: str) -> Resource:
+    try:
+        detector = next(iter(entry_points(group="opentelemetry_resource_detector", name=name))).load()()
+        return detector.detect()  # type: ignore[no-any-return]
+    except StopIteration:
+        report.say(f"{_DETECTORS}: '{name}' is unknown and left out")
+    except Exception as error:
+        report.say(f"{_DETECTORS}: '{name}' failed and is left out: {type(error).__name__}: {error}")
+    return Resource.get_empty()
+
+
+def _process() -> dict[str, Any]:
+    """Describe the process by the semantic conventions; its arguments, which may hold secrets, are left out."""
+    return {
+        "process.pid": os.getpid(),
+        "process.executable.name": os.path.basename(sys.executable or "python"),
+        "process.runtime.name": sys.implementation.name,
+        "process.runtime.version": platform.python_version(),
+        "process.runtime.description": sys.version.replace("\n", ""),
+        "telemetry.auto.version": INSTRUMENTATION_VERSION,
+        "telemetry.distro.name": "autoinstrumentation-python",
+        "telemetry.distro.version": _payload_version(),
+    }
+
+
+def _payload_version() -> str:
+    path = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "version.txt")
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read(100).strip()
+    except OSError:
+        return "unknown"

@@ -1,0 +1,75 @@
+"""An SDK that has been set up: its providers, and how it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from otel_injection import identity, report
+
+
+class State:
+    """The SDK of one process.
+
+    ``batches`` are the SDK's batch processors of spans and log records, ``readers`` the metric readers.
+    """
+
+    def __init__(
+        self,
+        resource: Any,
+        tracer_provider: Any,
+        meter_provider: Any,
+        logger_provider: Any,
+        batches: Sequence[Any],
+        readers: Sequence[Any],
+    ) -> None:
+        self.resource = resource
+        self.tracer_provider = tracer_provider
+        self.meter_provider = meter_provider
+        self.logger_provider = logger_provider
+        self._batches = batches
+        self._readers = readers
+
+    def abandon(self) -> None:
+        """Let go, in a forked child, of what is the parent's."""
+        identity.release()
+        for batch in self._batches:
+            batch._queue.clear()
+
+    def close(self, deadline: float) -> None:
+        """Export what is buffered and stop, until ``deadline`` on the monotonic clock at the latest.
+
+        All signals are told to finish before any is waited for, so that a slow one does not use up the others' time;
+        a request that is under way at the deadline is cut off. The providers' own ``shutdown`` takes no common
+        deadline (python issue 4568), hence the reach into their threads.
+        """
+        exporters = [each._exporter for each in (*self._batches, *self._readers) if hasattr(each, "_exporter")]
+        for exporter in exporters:
+            close_by = getattr(exporter, "close_by", None)
+            if close_by is not None:
+                close_by(deadline)
+        for thread in self._tell_to_finish():
+            thread.join(max(0.0, deadline - time.monotonic()))
+        for batch in self._batches:
+            batch._shutdown_timeout_exceeded = True
+        for exporter in exporters:
+            try:
+                exporter.shutdown()
+            except Exception as error:  # noqa: PERF203 - each gets its chance
+                report.debug(f"{type(exporter).__name__}.shutdown: {error}")
+        identity.release()
+
+    def _tell_to_finish(self) -> list[Any]:
+        """Wake the export threads for their last export, and return them."""
+        threads = []
+        for batch in self._batches:
+            batch._shutdown = True
+            batch._worker_awaken.set()
+            threads.append(batch._worker_thread)
+        for reader in self._readers:
+            if getattr(reader, "_shutdown_event", None) is not None:
+                reader._shutdown = True
+                reader._shutdown_event.set()
+                threads.append(reader._daemon_thread)
+        return [each for each in threads if each is not None]

@@ -1,0 +1,82 @@
+"""Tracers that find the process's SDK when their first span starts, and find it anew after a fork."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opentelemetry import trace as api
+
+from otel_injection.pipeline import PIPELINE
+from otel_injection.settings import forced
+
+
+class TracerProvider(api.ProxyTracerProvider):
+    """Stands where no provider has been set.
+
+    To the app it is what is there without us, a proxy: ``set_tracer_provider`` replaces it, and tracers taken before
+    follow. Two of it exist: ``GLOBAL`` serves the app's own spans, ``OURS`` our instrumentations, which make no spans
+    once the app has a provider of its own.
+    """
+
+    def __init__(self, *, ours: bool) -> None:
+        self.ours = ours
+
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Any = None,
+    ) -> api.Tracer:
+        """Return a tracer that resolves itself when it is used."""
+        return Tracer(self, instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
+
+    @property
+    def resource(self) -> Any:
+        """The SDK's resource; read by the logging instrumentation for the service's name."""
+        state = PIPELINE.current()
+        return state.resource if state is not None else None
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Export what has ended; called by apps that know they are about to be frozen."""
+        state = PIPELINE.state
+        return bool(state.tracer_provider.force_flush(timeout_millis)) if state is not None else True
+
+
+class Tracer(api.ProxyTracer):
+    """A tracer of the process's current SDK."""
+
+    def __init__(
+        self, provider: TracerProvider, name: str, version: str | None, schema_url: str | None, attributes: Any
+    ):
+        super().__init__(name, version, schema_url, attributes)
+        self._arguments = (name, version, schema_url, attributes)
+        self._provider = provider
+        self._key: tuple[Any, Any] | None = None
+        self._resolved: api.Tracer = self._noop_tracer
+
+    @property
+    def _tracer(self) -> api.Tracer:
+        state = PIPELINE.current()
+        key = (state, api._TRACER_PROVIDER)
+        if key != self._key:
+            self._resolved = self._resolve(*key)
+            self._key = key
+        return self._resolved
+
+    def _resolve(self, state: Any, set_provider: Any) -> api.Tracer:
+        if set_provider is not GLOBAL and set_provider is not None and not forced():
+            if self._provider.ours:
+                return self._noop_tracer
+            return set_provider.get_tracer(*self._arguments)  # type: ignore[no-any-return]
+        if state is None:
+            return self._noop_tracer
+        return state.tracer_provider.get_tracer(*self._arguments)  # type: ignore[no-any-return]
+
+
+GLOBAL = TracerProvider(ours=False)
+OURS = TracerProvider(ours=True)
+
+# Put in place without the API's "set once" guard: what the app sets, early or late, wins.
+if api._TRACER_PROVIDER is None:
+    api._TRACER_PROVIDER = GLOBAL

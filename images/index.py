@@ -1,0 +1,107 @@
+"""The index that replaces scanning for entry points at run time.
+
+Written into the tree as ``otel_injection/_index.py``: literals that load as fast as byte code can. It holds the entry
+points of every distribution in the payload, the instrumentations with the versions they support and the imports that
+trigger them, and the extent of the OpenTelemetry API copy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.metadata import Distribution
+from pprint import pformat
+
+from images.errors import UserError
+from images.ownership import Ownership
+from images.triggers import LEFT_OUT, TRIGGERS
+
+_INSTRUMENTS = re.compile(r"(?P<requirement>[^;]+);\s*extra\s*==\s*['\"]instruments(?P<any>-any)?['\"]")
+_EXPORTER = "otel_injection.otlp"
+
+OWN_ENTRY_POINTS = {
+    "opentelemetry_traces_exporter": {
+        "otlp": f"{_EXPORTER}:OTLPSpanExporter",
+        "otlp_proto_http": f"{_EXPORTER}:OTLPSpanExporter",
+    },
+    "opentelemetry_metrics_exporter": {
+        "otlp": f"{_EXPORTER}:OTLPMetricExporter",
+        "otlp_proto_http": f"{_EXPORTER}:OTLPMetricExporter",
+    },
+    "opentelemetry_logs_exporter": {
+        "otlp": f"{_EXPORTER}:OTLPLogExporter",
+        "otlp_proto_http": f"{_EXPORTER}:OTLPLogExporter",
+    },
+    "opentelemetry_distro": {"distro": "otel_injection.distro:Distro"},
+    "opentelemetry_configurator": {"configurator": "otel_injection.configurator:Configurator"},
+}
+"""What upstream's distro and ``opentelemetry-exporter-otlp`` would register, answered by ours."""
+
+_NOT_IN_TREE = frozenset({"console_scripts", "opentelemetry_distro", "opentelemetry_configurator"})
+
+
+def render(distributions: Sequence[Distribution], api_modules: Sequence[str], ownership: Ownership) -> str:
+    """Return the source of ``otel_injection/_index.py``.
+
+    Raises UserError if an instrumentation of the payload has no trigger, or a trigger no instrumentation.
+    """
+    groups: dict[str, dict[str, str]] = {group: dict(entries) for group, entries in OWN_ENTRY_POINTS.items()}
+    instrumentations = []
+    for distribution in sorted(distributions, key=lambda each: each.name):
+        requires = _instruments(distribution)
+        for entry in sorted(distribution.entry_points):
+            if entry.group in _NOT_IN_TREE:
+                continue
+            module, _, attribute = entry.value.partition(":")
+            target = f"{ownership.home(module)}:{attribute}" if attribute else ownership.home(module)
+            if entry.group != "opentelemetry_instrumentor":
+                groups.setdefault(entry.group, {})[entry.name] = target
+            elif entry.name not in LEFT_OUT:
+                instrumentations.append((entry.name, target, _triggers(entry.name), requires[entry.name]))
+    unknown = set(TRIGGERS) - {each[0] for each in instrumentations}
+    if unknown:
+        raise UserError(
+            f"images/triggers.py names instrumentations that the payload lacks: {', '.join(sorted(unknown))}"
+        )
+    api = next(each.version for each in distributions if each.name == "opentelemetry-api")
+    instrumentation = next(each.version for each in distributions if each.name == "opentelemetry-instrumentation")
+    constants = {
+        "API_VERSION": api,
+        "INSTRUMENTATION_VERSION": instrumentation,
+        "API_MODULES": tuple(sorted(api_modules)),
+        "ENTRY_POINTS": {group: dict(sorted(entries.items())) for group, entries in sorted(groups.items())},
+        "INSTRUMENTATIONS": tuple(instrumentations),
+    }
+    lines = ['"""Made by the build from the payload\'s metadata."""', ""]
+    lines += [f"{name} = {pformat(value, width=118, sort_dicts=False)}" for name, value in constants.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _triggers(name: str) -> tuple[str, ...]:
+    if name not in TRIGGERS:
+        raise UserError(f"no import triggers the instrumentation '{name}': name its library in images/triggers.py")
+    return TRIGGERS[name]
+
+
+class _Requirements(dict[str, tuple[tuple[str, ...], ...]]):
+    """By entry point name: groups of requirements, of each of which one must be met."""
+
+
+def _instruments(distribution: Distribution) -> _Requirements:
+    """Read the libraries and versions that a distribution instruments from its ``instruments`` extras.
+
+    Of those under ``instruments`` all must be met, of those under ``instruments-any`` one (contrib pull request 3610).
+    Where one distribution holds an instrumentor per library (botocore and aiobotocore), each is asked for its own.
+    """
+    every: list[str] = []
+    anyone: list[str] = []
+    for requirement in distribution.requires or ():
+        match = _INSTRUMENTS.match(requirement)
+        if match:
+            (anyone if match["any"] else every).append(match["requirement"].strip())
+    found = _Requirements()
+    for entry in distribution.entry_points:
+        own = [each for each in anyone if re.match(rf"{re.escape(entry.name)}\b", each)]
+        alternatives = tuple(own or anyone)
+        found[entry.name] = tuple((each,) for each in every) + ((alternatives,) if alternatives else ())
+    return found

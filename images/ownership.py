@@ -1,0 +1,65 @@
+"""Whose module is it? The table that decides which imports of the payload are rewritten.
+
+Code of the payload imports four kinds of modules: the standard library, the OpenTelemetry API (shared with the app, so
+that the app's own spans join ours), private copies (everything else that we bring), and the library that an
+instrumentation patches (the app's, never ours). A name that no table knows fails the build: it is either a new
+dependency, which needs a private copy, or a newly instrumented library, which belongs in ``APP``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+
+from images.errors import UserError
+
+PRIVATE = "otel_injection._vendor"
+"""The package below which private copies live."""
+
+COPIED = frozenset({"asgiref", "packaging", "prometheus_client", "typing_extensions", "wrapt"})
+"""Third-party packages of which the payload holds a private copy."""
+
+REPLACED = {"psutil": "otel_injection.procfs"}
+"""Third-party packages with compiled parts, and what of ours stands in for them."""
+
+APP = frozenset(
+    """
+    MySQLdb OpenSSL aio_pika aiobotocore aiohttp aiokafka aiopg aiormq annotationlib asyncpg backports billiard boto3
+    botocore cassandra celery click compression confluent_kafka django falcon fastapi flask gevent gunicorn grpc httpx
+    httpx2 jinja2 kafka multidict mysql pika psycopg psycopg2 pymemcache pymongo pymssql pymysql pyramid redis remoulade
+    requests snappy sqlalchemy starlette structlog tornado tortoise twisted urllib3 yarl
+    """.split()  # noqa: SIM905 - sixty names read better as text
+)
+"""Libraries that are instrumented or integrated with: always the app's own copy."""
+
+TYPING_ONLY = frozenset({"_typeshed"})
+"""Names that exist for type checkers alone."""
+
+NAMESPACES = frozenset({"opentelemetry", "opentelemetry.util", "opentelemetry.propagators"})
+"""Packages without an ``__init__`` that hold modules of the API beside private ones."""
+
+
+class Ownership:
+    """Answers where an imported module is found at run time.
+
+    ``api_modules`` are the dotted names of all modules of the ``opentelemetry-api`` distribution.
+    """
+
+    def __init__(self, api_modules: Collection[str]) -> None:
+        self._api = frozenset(api_modules)
+
+    def home(self, module: str) -> str:
+        """Return the name under which the payload finds ``module``; it may be unchanged.
+
+        Raises UserError for a module that no table names.
+        """
+        top = module.partition(".")[0]
+        if top == "opentelemetry":
+            return module if module in self._api or module in NAMESPACES else f"{PRIVATE}.{module}"
+        if top in COPIED:
+            return f"{PRIVATE}.{module}"
+        if top in REPLACED:
+            return REPLACED[top] + module[len(top) :]
+        if top in sys.stdlib_module_names or top in APP or top in TYPING_ONLY or top == "otel_injection":
+            return module
+        raise UserError(f"the payload imports '{module}', which no table names: add '{top}' to images/ownership.py")

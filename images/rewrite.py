@@ -1,0 +1,115 @@
+"""Rewrites a module's imports, so that it uses the payload's private copies under their private names.
+
+Text is replaced at the places where the parser finds import statements; everything else, line numbers included, stays
+as it was, whichever Python runs the build.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from images.errors import UserError
+from images.ownership import NAMESPACES, PRIVATE, Ownership
+
+_FROM = re.compile(rb"(from\s+)([\w.]+)")
+
+Edit = tuple[int, int, bytes]
+"""Start and end offset in the source, and what takes the place."""
+
+
+def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
+    """Return the source of module ``name`` (its upstream name) with its imports pointing at their homes.
+
+    In OpenTelemetry's own modules ``__name__`` becomes a literal of the upstream name, because scope and logger names
+    are made of it. Raises UserError where an import cannot be rewritten.
+    """
+    offsets = _line_offsets(source)
+    tree = ast.parse(source, filename=name)
+
+    def span(node: ast.stmt | ast.expr) -> tuple[int, int]:
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        return offsets[node.lineno - 1] + node.col_offset, offsets[node.end_lineno - 1] + node.end_col_offset
+
+    edits: list[Edit] = []
+    literal_name = name.startswith("opentelemetry.") and ownership.home(name) != name
+    keep_name = _relative_import_calls(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            edits += _edit_import(node, span(node), source, name, ownership)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            edits += _edit_from(node, span(node), source, name, ownership)
+        elif isinstance(node, ast.Attribute):
+            edits += _edit_attribute(node, span(node), ownership)
+        elif isinstance(node, ast.Name) and node.id == "__name__" and literal_name and node not in keep_name:
+            edits.append((*span(node), repr(name).encode()))
+    for start, end, text in sorted(edits, reverse=True):
+        source = source[:start] + text + source[end:]
+    return source
+
+
+def _line_offsets(source: bytes) -> list[int]:
+    offsets = [0]
+    for line in source.splitlines(keepends=True):
+        offsets.append(offsets[-1] + len(line))
+    return offsets
+
+
+def _relative_import_calls(tree: ast.AST) -> set[ast.expr]:
+    """Find the arguments of ``import_module``: there ``__name__`` says where to look, and must be the real one."""
+    return {
+        argument
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func)
+        for argument in node.args
+    }
+
+
+def _edit_import(
+    node: ast.Import, where: tuple[int, int], source: bytes, name: str, ownership: Ownership
+) -> Iterator[Edit]:
+    parts = []
+    for alias in node.names:
+        home = ownership.home(alias.name)
+        if home == alias.name:
+            parts.append(f"import {alias.name}" + (f" as {alias.asname}" if alias.asname else ""))
+        elif alias.asname:
+            parts.append(f"import {home} as {alias.asname}")
+        elif "." not in alias.name:
+            package, _, module = home.rpartition(".")
+            parts.append(f"from {package} import {module} as {alias.name}")
+        elif alias.name.startswith("opentelemetry."):
+            parts.append(f"import {home}")  # its uses are rewritten as attribute chains
+        else:
+            raise UserError(f"{name}, line {node.lineno}: cannot rewrite 'import {alias.name}'")
+    text = "; ".join(parts).encode()
+    if text != source[where[0] : where[1]]:
+        yield (*where, text)
+
+
+def _edit_from(
+    node: ast.ImportFrom, where: tuple[int, int], source: bytes, name: str, ownership: Ownership
+) -> Iterator[Edit]:
+    assert node.module is not None
+    if node.module in NAMESPACES:
+        homes = {ownership.home(f"{node.module}.{alias.name}").rpartition(".")[0] for alias in node.names}
+        if len(homes) > 1:
+            raise UserError(f"{name}, line {node.lineno}: one import takes shared and private modules")
+        home = homes.pop()
+    else:
+        home = ownership.home(node.module)
+    if home != node.module:
+        match = _FROM.match(source, where[0])
+        if match is None or match[2].decode() != node.module:
+            raise UserError(f"{name}, line {node.lineno}: cannot rewrite the import of '{node.module}'")
+        yield match.start(2), match.end(2), home.encode()
+
+
+def _edit_attribute(node: ast.Attribute, where: tuple[int, int], ownership: Ownership) -> Iterator[Edit]:
+    """Rewrite ``opentelemetry.sdk`` in ``opentelemetry.sdk.metrics.Counter``."""
+    if isinstance(node.value, ast.Name) and node.value.id == "opentelemetry":
+        module = f"opentelemetry.{node.attr}"
+        if module not in NAMESPACES and ownership.home(module) != module:
+            yield where[0], where[0], f"{PRIVATE}.".encode()

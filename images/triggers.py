@@ -1,0 +1,70 @@
+"""Which import of the app makes an instrumentation act.
+
+The metadata of an instrumentation names distributions, not modules, and those of the standard library name nothing:
+so this is a table by hand. An instrumentation acts once *all* its modules have been executed; where only one of a
+library's parts is patched, that part is named, so that the other parts are not imported on the app's behalf.
+"""
+
+from __future__ import annotations
+
+ACTIVE = "otel_injection.distro"
+"""Imported with the first instrumentation or the SDK: what only carries context along need not act earlier."""
+
+TRIGGERS: dict[str, tuple[str, ...]] = {
+    "aio-pika": ("aio_pika",),
+    "aiobotocore": ("aiobotocore.client",),
+    "aiohttp-client": ("aiohttp.client",),
+    "aiohttp-server": ("aiohttp.web",),
+    "aiokafka": ("aiokafka",),
+    "aiopg": ("aiopg",),
+    "asyncio": ("asyncio", ACTIVE),
+    "asyncpg": ("asyncpg",),
+    "boto3": ("boto3.session",),
+    "botocore": ("botocore.client",),
+    "cassandra": ("cassandra.cluster",),
+    "celery": ("celery",),
+    "click": ("click",),
+    "confluent_kafka": ("confluent_kafka",),
+    "django": ("django.core.handlers.base",),
+    "falcon": ("falcon",),
+    "fastapi": ("fastapi",),
+    "flask": ("flask",),
+    "grpc_aio_client": ("grpc.aio",),
+    "grpc_aio_server": ("grpc.aio",),
+    "grpc_client": ("grpc",),
+    "grpc_server": ("grpc",),
+    "httpx": ("httpx",),
+    "httpx2": ("httpx2",),
+    "jinja2": ("jinja2",),
+    "kafka": ("kafka",),
+    "mysql": ("mysql.connector",),
+    "mysqlclient": ("MySQLdb",),
+    "pika": ("pika",),
+    "psycopg": ("psycopg",),
+    "psycopg2": ("psycopg2",),
+    "pymemcache": ("pymemcache",),
+    "pymongo": ("pymongo",),
+    "pymssql": ("pymssql",),
+    "pymysql": ("pymysql",),
+    "pyramid": ("pyramid.config",),
+    "redis": ("redis",),
+    "remoulade": ("remoulade",),
+    "requests": ("requests",),
+    "sqlalchemy": ("sqlalchemy",),
+    "sqlite3": ("sqlite3",),
+    "starlette": ("starlette.applications",),
+    "structlog": ("structlog",),
+    "threading": ("threading", ACTIVE),
+    "tornado": ("tornado.web",),
+    "tortoiseorm": ("tortoise",),
+    "urllib": ("urllib.request",),
+    "urllib3": ("urllib3",),
+}
+
+LEFT_OUT = {
+    "aws-lambda": "patches the handler of a Lambda function, which is not started from a container image like this",
+    "exceptions": "otel_injection.crashes does the same without importing asyncio into every app",
+    "logging": "otel_injection.logs records what the loggers let through without a handler on the root logger",
+    "system_metrics": "otel_injection.pipeline starts it with the metrics, since it instruments no library",
+}
+"""Instrumentations of the payload that no import triggers, and why."""
