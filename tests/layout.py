@@ -40,6 +40,7 @@ class Layout:
     """The blobs of an image layout."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         with tarfile.open(path) as archive:
             members = [member for member in archive if member.isfile()]
             self.names = [member.name for member in members]
