@@ -28,7 +28,18 @@ def main(folder: Path, data: Path, group: str) -> None:
     """Run the start script in the folder until standard input closes, SIGTERM comes or the engine ends."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)  # so that the engine itself can be waited for, not only unshare
-    namespaces = ["unshare", "--mount", "--pid", "--mount-proc", "--propagation", "slave", "--fork", "--kill-child"]
+    bound = ["setpriv", "--pdeathsig", "KILL"]  # it ends even when this process is killed
+    namespaces = [
+        *bound,
+        "unshare",
+        "--mount",
+        "--pid",
+        "--mount-proc",
+        "--propagation",
+        "slave",
+        "--fork",
+        "--kill-child",
+    ]
     log = folder / LOG
     try:
         with log.open("wb") as output:
@@ -43,10 +54,12 @@ def main(folder: Path, data: Path, group: str) -> None:
         with suppress(ChildProcessError):
             while True:
                 os.wait()
-        print(_last_line(log), flush=True)
+        last = _last_line(log)
         _remove_groups(group)
         shutil.rmtree(data, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(BrokenPipeError):  # whoever would read it can be dead
+            os.write(sys.stdout.fileno(), last.encode())
 
 
 def _last_line(log: Path) -> str:

@@ -69,8 +69,8 @@ def engine() -> Iterator[Engine]:
         return
     if os.geteuid() != 0 or not debian.available():
         raise UserError(f"no container engine for the tests ({own}): {_REMEDY}")
-    with _private() as private:
-        yield private
+    with private() as brought:
+        yield brought
 
 
 def _own() -> Engine | str:
@@ -93,11 +93,15 @@ def _own() -> Engine | str:
 
 
 @contextmanager
-def _private() -> Iterator[Engine]:
+def private() -> Iterator[Engine]:
+    """Start an engine that ends with the context or with this process, however that ends; for root on Debian.
+
+    Raises ``UserError`` where Debian's packages cannot be had or the engine does not start, with its last log line.
+    """
     programs = debian.unpack(_SUITE, _PACKAGES, closure=False)
     runc = debian.unpack(_RUNC_SUITE, ["runc"], closure=False)
     folder = Path(tempfile.mkdtemp(prefix="engine-", dir="/tmp"))  # short: a socket's path has 107 bytes
-    data = Path(tempfile.mkdtemp(prefix="data-", dir=paths.cache("engine")))
+    data = paths.cache("engine", folder.name)
     folders = [runc / "usr/sbin", programs / "usr/bin", programs / "usr/sbin"]
     path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     environment = {
@@ -106,7 +110,7 @@ def _private() -> Iterator[Engine]:
         "PATH": path,
         "TESTCONTAINERS_RYUK_DISABLED": "true",
     }
-    private = Engine(str(programs / "usr/bin/docker"), environment, private=True)
+    brought = Engine(str(programs / "usr/bin/docker"), environment, private=True)
     _configure(folder, data, programs)
     keeper = subprocess.Popen(
         [sys.executable, "-m", _keeper.__name__, folder, data, folder.name],
@@ -119,21 +123,21 @@ def _private() -> Iterator[Engine]:
     )
     try:
         with console.step("starting a private Docker engine"):
-            ready = _wait(private, keeper)
+            ready = _wait(brought, keeper)
         if ready:
-            yield private
+            yield brought
     finally:
         last, _ = keeper.communicate(timeout=_STOP_SECONDS)
     if not ready:
         raise UserError(f"the private Docker engine does not start here ({last.strip()}): {_REMEDY}")
 
 
-def _wait(private: Engine, keeper: subprocess.Popen[str]) -> bool:
+def _wait(brought: Engine, keeper: subprocess.Popen[str]) -> bool:
     """Wait until the engine answers; say whether it did before it ended or the time was over."""
     deadline = time.monotonic() + _START_SECONDS
     while keeper.poll() is None and time.monotonic() < deadline:
         with suppress(UserError):
-            private.run("version")
+            brought.run("version")
             return True
         time.sleep(0.1)
     return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import tempfile
 import time
@@ -38,8 +39,15 @@ _TOOLS = {
 
 
 def tool(name: str) -> Path:
-    """Return the path under which this program can be run here; ``UserError`` where Debian's packages cannot be had."""
+    """Return the path under which this program can be run here.
+
+    Where Debian's packages cannot be had, it is the installed program; ``UserError`` where there is none.
+    """
     tool = _TOOLS[name]
+    if not debian.available():
+        if installed := shutil.which(name):
+            return Path(installed)
+        raise UserError(f"{name} is not installed, and apt has no Debian mirror to bring it from: install it")
     root = debian.unpack(tool.suite, [tool.package], closure=tool.closure)
     program = root / tool.program
     if not tool.closure:

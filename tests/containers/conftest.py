@@ -1,0 +1,59 @@
+"""What the container tests share: one engine, one registry, a base image per Python, the built image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from images import labels, paths
+from images.engine import Engine
+from images.engine import engine as running_engine
+from images.errors import UserError
+from images.tools import registry as running_registry
+from tests.containers import bases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """The engine, which docker, its SDK and testcontainers talk to without being told."""
+    with running_engine() as found, pytest.MonkeyPatch.context() as patch:
+        for name, value in found.env.items():
+            patch.setenv(name, value)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[str]:
+    """``host:port`` of an empty registry on loopback."""
+    with running_registry() as address:
+        yield address
+
+
+@pytest.fixture(scope="session", params=[*bases.REQUIRED, *bases.OPTIONAL])
+def python(request: pytest.FixtureRequest) -> str:
+    """The Python of the app's container, as ``3.X``: a test that uses it runs once for each."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def base_image(engine: Engine, python: str) -> str:
+    """An image with this Python and what the sample apps need, ready to run them."""
+    try:
+        return bases.base_image(engine, python)
+    except UserError as error:
+        if python in bases.OPTIONAL:
+            pytest.skip(str(error))
+        raise
+
+
+@pytest.fixture(scope="session")
+def image(engine: Engine) -> str:
+    """The built image, loaded from its archive."""
+    if not paths.ARCHIVE.exists():
+        pytest.fail(f"{paths.ARCHIVE} is missing: run ./build.sh first")
+    engine.run("load", "--input", str(paths.ARCHIVE))
+    return labels.local_name()
