@@ -14,7 +14,8 @@ import pytest
 from images.errors import UserError
 from images.paths import ROOT, TREE
 from tests.injection import pythons
-from tests.injection.harness import App, container_env
+from tests.injection.harness import App, Dependency, container_env
+from tests.injection.prices import catalogue_service
 from tests.receiver import Receiver
 
 APPS = ROOT / "tests" / "apps"
@@ -75,6 +76,13 @@ def receiver() -> Iterator[Receiver]:
     """What the apps export to."""
     with Receiver() as running:
         yield running
+
+
+@pytest.fixture
+def catalogue() -> Iterator[Dependency]:
+    """The service that the script sample calls."""
+    with catalogue_service() as service:
+        yield service
 
 
 @pytest.fixture

@@ -167,6 +167,12 @@ class Call:
     path: str
     traceparent: str
 
+    @property
+    def context(self) -> tuple[str, str, bool]:
+        """The trace id, the span id and whether it is sampled, as W3C Trace Context carries them."""
+        _, trace_id, span_id, flags = self.traceparent.split("-")
+        return trace_id, span_id, bool(int(flags, 16) & 1)
+
 
 class Dependency:
     """A service that apps call: answers with JSON by method and path, 404 otherwise, and keeps what it was asked.

@@ -1,0 +1,7 @@
+"""Assertions in modules that tests share explain themselves as those in tests do."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite("tests.injection.prices", "tests.injection.shop")
