@@ -27,25 +27,26 @@ _PR_SET_CHILD_SUBREAPER = 36
 def main(folder: Path, data: Path, group: str) -> None:
     """Run the start script in the folder until standard input closes, SIGTERM comes or the engine ends."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)  # so that the engine itself can be waited for, not only unshare
-    bound = ["setpriv", "--pdeathsig", "KILL"]  # it ends even when this process is killed
-    namespaces = [
-        *bound,
-        "unshare",
-        "--mount",
-        "--pid",
-        "--mount-proc",
-        "--propagation",
-        "slave",
-        "--fork",
-        "--kill-child",
-    ]
     log = folder / LOG
     try:
-        with log.open("wb") as output:
-            running = subprocess.Popen(
-                [*namespaces, "sh", folder / SCRIPT], stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
+        _run(folder / SCRIPT, log)
+    finally:
+        last = _last_line(log)
+        _remove_groups(group)
+        shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(BrokenPipeError):  # whoever would read it can be dead
+            os.write(sys.stdout.fileno(), last.encode())
+
+
+def _run(script: Path, log: Path) -> None:
+    """Run the script as the first process of its namespaces; when this returns, all that it started has ended."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)  # so that what unshare starts can be waited for
+    namespaces = ["--mount", "--pid", "--mount-proc", "--propagation", "slave", "--fork", "--kill-child"]
+    command = ["setpriv", "--pdeathsig", "KILL", "unshare", *namespaces, "sh", str(script)]  # it ends before its keeper
+    with log.open("wb") as output:
+        running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
         while running.poll() is None and not select.select([sys.stdin], [], [], 0.2)[0]:
             pass
     finally:
@@ -54,12 +55,6 @@ def main(folder: Path, data: Path, group: str) -> None:
         with suppress(ChildProcessError):
             while True:
                 os.wait()
-        last = _last_line(log)
-        _remove_groups(group)
-        shutil.rmtree(data, ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(BrokenPipeError):  # whoever would read it can be dead
-            os.write(sys.stdout.fileno(), last.encode())
 
 
 def _last_line(log: Path) -> str:
