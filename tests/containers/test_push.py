@@ -4,55 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import socket
-import subprocess
-import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from images import debian
 from images.engine import Engine
 from images.errors import UserError
 from images.oci import Packed, write_archive
 from images.platforms import PLATFORMS
 from images.push import push
+from images.tools import tool
 
 INDEX = "application/vnd.oci.image.index.v1+json"
-REGISTRY_SECONDS = 20.0
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Debian's ``docker-registry`` on loopback, in plain HTTP: its host and port."""
-    folder = tmp_path_factory.mktemp("registry")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    storage = {"filesystem": {"rootdirectory": str(folder / "data")}}
-    settings = {"version": 0.1, "storage": storage, "http": {"addr": address}}
-    (folder / "registry.yml").write_text(json.dumps(settings))
-    program = debian.unpack("bookworm", ["docker-registry"], closure=False) / "usr/bin/docker-registry"
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", folder / "registry.yml"], stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + REGISTRY_SECONDS
-        while True:
-            try:
-                urllib.request.urlopen(f"http://{address}/v2/", timeout=5).close()
-                break
-            except urllib.error.URLError:
-                assert time.monotonic() < deadline, (folder / "log").read_text()
-                time.sleep(0.1)
-        yield address
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +34,11 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Packed:
     return write_archive(here / "tree", binaries, here / "dist")
 
 
-@pytest.fixture(scope="module")
-def skopeo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment with Debian's skopeo and without docker."""
-    root = debian.unpack("bookworm", ["skopeo"], closure=True)
-    folder = tmp_path_factory.mktemp("skopeo")
-    libraries = root / "usr/lib/x86_64-linux-gnu"
-    loader = [str(next(root.glob("usr/lib*/**/ld-linux-x86-64.so.2"))), "--library-path", str(libraries)]
-    wrapper = folder / "skopeo"
-    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join([*loader, str(root / "usr/bin/skopeo")])} "$@"\n')
-    wrapper.chmod(0o755)
-    return {"PATH": str(folder)}
+@pytest.fixture
+def skopeo(tmp_path: Path) -> dict[str, str]:
+    """An environment with skopeo and without docker."""
+    (tmp_path / "skopeo").symlink_to(tool("skopeo"))
+    return {"PATH": str(tmp_path)}
 
 
 def index(registry: str, repository: str, reference: str) -> dict[str, Any]:
