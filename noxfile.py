@@ -1,0 +1,152 @@
+"""What there is to run: `./build.sh SESSION [ARGUMENTS]`. The work is done in images/ and tests/."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nox
+from uv import find_uv_bin
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))
+
+from images.pip_settings import for_uv  # noqa: E402
+
+nox.options.sessions = ["build"]
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+nox.options.envdir = str(ROOT / ".venv" / "nox")  # made anew together with .venv
+
+os.environ.update(for_uv(os.environ))
+os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
+os.environ["PATH"] = os.pathsep.join([str(Path(find_uv_bin()).parent), os.environ.get("PATH", os.defpath)])
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Let an error begin with ``error: ``, and drop nox's repeating that a command failed that has said why."""
+    text = record.getMessage()
+    if record.levelno < logging.ERROR:
+        return True
+    if not re.search(r"failed with exit code -?\d+:?$|^Session .* failed", text):
+        sys.stderr.write(f"error: {' '.join(text.removeprefix('error: ').split())}\n")
+    return False
+
+
+logging.getLogger("nox").addFilter(_in_one_line)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build dist/image.oci.tar for every platform."""
+    _expect(session, "")
+    _install(session, "build")
+    session.run("python", "-m", "images", "build")
+
+
+@nox.session
+def push(session: nox.Session) -> None:
+    """Push the image to REGISTRY/NAME:TAG and print the Instrumentation resource that pins it."""
+    _expect(session, "REGISTRY/NAME:TAG")
+    _install(session, "build")
+    session.run("python", "-m", "images", "push", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Show what an injected Flask app under gunicorn exports."""
+    _expect(session, "")
+    _install(session, "tests")
+    session.run("python", "-m", "images", "demo")
+
+
+@nox.session(venv_backend="none")
+def test(session: nox.Session) -> None:
+    """Run everything: lint, build and all tests; --no-containers leaves those out, all else is for pytest."""
+    arguments = [each for each in session.posargs if each != "--no-containers"]
+    session.notify("lint", [])
+    session.notify("unit", arguments)
+    session.notify("build", [])
+    session.notify("build_tests", arguments)
+    session.notify("injection", arguments)
+    if arguments == session.posargs:
+        session.notify("containers", arguments)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, types and shell scripts."""
+    _expect(session, "")
+    _install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("shellcheck", "build.sh", ".ci/run", *map(str, sorted(ROOT.glob("tests/**/*.sh"))))
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Test what needs neither network nor container engine, and measure how much of the code that reaches."""
+    _install(session, "tests")
+    _pytest(session, "tests/unit", "coverage", "run", "-m", "pytest")
+    session.run("coverage", "report", "--format=total")
+
+
+@nox.session
+def build_tests(session: nox.Session) -> None:
+    """Test build.sh and the built archive."""
+    _install(session, "tests")
+    _pytest(session, "tests/build")
+
+
+@nox.session
+def injection(session: nox.Session) -> None:
+    """Test real apps with the built tree injected, on every supported Python that this machine has."""
+    _install(session, "tests")
+    _pytest(session, "tests/injection")
+
+
+@nox.session
+def containers(session: nox.Session) -> None:
+    """Test the image in containers, injected as the operator does."""
+    _install(session, "tests")
+    _pytest(session, "tests/containers")
+
+
+@nox.session(venv_backend="none")
+def lock(session: nox.Session) -> None:
+    """Write requirements/*.txt anew with the newest releases and print what changed."""
+    _expect(session, "")
+    session.run(sys.executable, "-m", "images.lock", external=True)
+
+
+def _install(session: nox.Session, name: str) -> None:
+    """Make the session's environment hold exactly what the lock says."""
+    lock = f"requirements/{name}.txt"
+    session.run_install(
+        "uv", "pip", "sync", "--quiet", "--require-hashes", "--only-binary", ":all:", lock, external=True
+    )
+
+
+def _pytest(session: nox.Session, folder: str, *command: str) -> None:
+    """Run the tests of a folder, or of those of its files that the arguments name.
+
+    Where the arguments choose tests, a folder may have none of them (pytest's status 5).
+    """
+    named = [each for each in session.posargs if (ROOT / each.partition("::")[0]).exists()]
+    options = [each for each in session.posargs if each not in named]
+    tests = [each for each in named if each.startswith(folder)] if named else [folder]
+    if not tests:
+        session.skip("none of its tests is asked for")
+    chosen: Sequence[int] = [0, 5] if session.posargs else [0]
+    session.run(*(command or ("pytest",)), "--timeout=600", *options, *tests, success_codes=chosen)
+
+
+def _expect(session: nox.Session, argument: str) -> None:
+    """End with one line if there are more or fewer arguments than the session takes."""
+    if len(session.posargs) != (1 if argument else 0):
+        sys.exit(f"error: too many or too few arguments; the call is: ./build.sh {session.name} {argument}".rstrip())
