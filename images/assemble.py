@@ -163,7 +163,7 @@ def _licences(distributions: list[PathDistribution]) -> bytes:
             and (text := each.read_text(_inside(file.as_posix())))
         ]
         for text in texts or [
-            dict(each.metadata).get("License-Expression") or dict(each.metadata).get("License") or "see its sources"
+            _field(each, "License-Expression") or _field(each, "License") or "see its sources"
         ]:
             by_text.setdefault(text, []).append(f"{each.name} {each.version}")
     rule = "=" * 100
@@ -172,3 +172,8 @@ def _licences(distributions: list[PathDistribution]) -> bytes:
 
 def _inside(path: str) -> str:
     return path.partition("/")[2]
+
+
+def _field(distribution: Distribution, name: str) -> str:
+    values = distribution.metadata.get_all(name)
+    return values[0] if values else ""

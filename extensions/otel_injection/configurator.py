@@ -61,7 +61,7 @@ class Configurator(_BaseConfigurator):
         batches = [each._batch_processor for each in spans] + [each._batch_processor for each in records]
         return State(shared, tracer_provider, meter_provider, logger_provider, batches, readers)
 
-    def configure(self, **kwargs: Any) -> State:  # type: ignore[override]
+    def configure(self, **kwargs: Any) -> State:
         """Set the SDK up and return it; nothing global is set."""
         return self._configure(**kwargs)
 

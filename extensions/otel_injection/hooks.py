@@ -15,13 +15,23 @@ from otel_injection import report
 
 _before: dict[str, list[Callable[[], None]]] = {}
 _after: dict[str, list[Callable[[Any], None]]] = {}
+_packages: set[str] = set()
+"""Packages that hold a module of ``_after``."""
+_running: set[str] = set()
+"""Watched modules that are being executed."""
+_postponed: dict[str, list[str]] = {}
+"""By package: its modules that were executed while the package itself was still being executed."""
 
 
 def after(name: str, action: Callable[[Any], None]) -> None:
-    """Call ``action`` with module ``name`` each time it has been executed; at once if that is the case already."""
+    """Call ``action`` with module ``name`` each time it and the packages that hold it have been executed.
+
+    At once if that is the case already.
+    """
     _after.setdefault(name, []).append(action)
+    _packages.update(_ancestors(name))
     module = sys.modules.get(name)
-    if module is not None and not _executing(module):
+    if module is not None and name not in _running and _running.isdisjoint(_ancestors(name)):
         _run(name, action, module)
 
 
@@ -35,8 +45,27 @@ def install() -> None:
     sys.meta_path.insert(0, _Finder())
 
 
-def _executing(module: Any) -> bool:
-    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+def _ancestors(name: str) -> list[str]:
+    """Return the packages that hold a module, the outermost first."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _finished(name: str, module: Any) -> None:
+    """Act on the end of a module's execution, and of those that waited for it."""
+    for package in _ancestors(name):
+        if package in _running:  # its names are not bound yet
+            _postponed.setdefault(package, []).append(name)
+            return
+    module = sys.modules.get(name, module)
+    parent, _, child = name.rpartition(".")
+    if parent in sys.modules and not hasattr(sys.modules[parent], child):
+        setattr(sys.modules[parent], child, module)  # as the import system is about to do
+    for action in _after.get(name, ()):
+        _run(name, action, module)
+    for waiting in _postponed.pop(name, ()):
+        if waiting in sys.modules:
+            _finished(waiting, sys.modules[waiting])
 
 
 def _run(name: str, action: Callable[..., None], *arguments: Any) -> None:
@@ -53,7 +82,7 @@ class _Finder:
         self._searching: set[tuple[str, int]] = set()
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        if fullname not in _after and fullname not in _before:
+        if fullname not in _after and fullname not in _packages and fullname not in _before:
             return None
         key = (fullname, get_ident())
         if key in self._searching:
@@ -90,9 +119,12 @@ class _Finder:
                 del loader.exec_module
             for action in _before.get(fullname, ()):
                 _run(fullname, action)
-            execute(module)
-            for after_action in _after.get(fullname, ()):
-                _run(fullname, after_action, sys.modules.get(fullname, module))
+            _running.add(fullname)
+            try:
+                execute(module)
+            finally:
+                _running.discard(fullname)
+            _finished(fullname, module)
 
         try:
             loader.exec_module = exec_module

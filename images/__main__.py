@@ -1,0 +1,85 @@
+"""The build's command line: ``python -m images build | push REFERENCE | demo``. People call it through ``build.sh``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+
+from images import assemble, oci
+from images.console import say, step
+from images.engine import engine
+from images.errors import UserError
+from images.paths import ROOT
+from images.platforms import PLATFORMS
+from images.push import push
+from images.static_cp import compile_cp
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m images", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("build", help="assemble the payload and pack dist/image.oci.tar")
+    commands.add_parser("demo", help="run the gunicorn sample injected and show what it exports")
+    pushing = commands.add_parser("push", help="push the built image and print an Instrumentation resource")
+    pushing.add_argument("reference", metavar="REGISTRY/NAME:TAG")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "push":
+            with _engine_environment() as environment:
+                push(options.reference, environment)
+        elif options.command == "demo":
+            from images import demo
+
+            demo.run()
+        else:
+            build()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build() -> oci.Packed:
+    """Assemble the tree, compile what goes beside it, pack the archive and say what was made."""
+    began = time.monotonic()
+    tree = assemble.assemble()
+    binaries = {}
+    for platform in PLATFORMS:
+        with step(f"compile the static cp for {platform}"):
+            binaries[platform] = compile_cp(platform)
+    with step("pack the image"):
+        packed = oci.write_archive(tree, binaries)
+    say("")
+    say(f"built {packed.archive.relative_to(ROOT)} in {time.monotonic() - began:.0f} s")
+    say(f"  digest     {packed.digest}")
+    for each in packed.platforms:
+        say(f"  {each.platform!s:<12}{each.compressed / 1e6:.1f} MB compressed, {each.uncompressed / 1e6:.1f} MB unpacked")
+    say("next:")
+    say("  ./build.sh demo                          see an injected app's traces in the terminal, no engine needed")
+    say("  ./build.sh test                          run every test, containers included")
+    say("  ./build.sh push REGISTRY/NAME:TAG        publish it; prints the Instrumentation resource to apply")
+    return packed
+
+
+@contextmanager
+def _engine_environment() -> Iterator[Mapping[str, str]]:
+    """Give the environment of the container tools: the person's own, or a private engine's where there are none."""
+    with ExitStack() as stack:
+        environment: Mapping[str, str] = os.environ
+        if not (shutil.which("docker") or shutil.which("skopeo")):
+            with suppress(UserError):  # push says what to install
+                environment = {**os.environ, **stack.enter_context(engine()).env}
+        yield environment
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
