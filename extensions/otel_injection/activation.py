@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
-from collections.abc import Sequence
-from typing import Any
+import sys
 
 from otel_injection import adaptations, hooks, report
 from otel_injection._index import INSTRUMENTATIONS
 from otel_injection.settings import disabled_instrumentations
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
 
 def watch() -> None:
@@ -39,13 +41,16 @@ class Instrumentation:
     def watch(self) -> None:
         """Act once all triggers have been executed."""
         for trigger in tuple(self._missing):
-            hooks.after(trigger, functools.partial(self._arrived, trigger))
+            hooks.after(trigger, self._when(trigger))
 
-    def _arrived(self, trigger: str, _module: Any) -> None:
-        self._missing.discard(trigger)
-        if not self._missing and not self._acted:
-            self._acted = True
-            adaptations.when_ready(self.name, self.act)
+    def _when(self, trigger: str) -> Callable[[Any], None]:
+        def arrived(_module: Any) -> None:
+            self._missing.discard(trigger)
+            if not self._missing and not self._acted:
+                self._acted = True
+                adaptations.when_ready(self.name, self.act)
+
+        return arrived
 
     def act(self) -> None:
         """Instrument the library, unless its version is not supported; never raises."""
@@ -64,7 +69,8 @@ class Instrumentation:
     def load(self) -> Any:
         """Import and return the instrumentor's class, as an entry point would."""
         module, _, attribute = self._target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        __import__(module)
+        return getattr(sys.modules[module], attribute)
 
 
 def _met(requirement: str) -> bool:

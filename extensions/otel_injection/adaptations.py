@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
-from typing import Any
 
 from otel_injection import hooks
 
-Act = Callable[[], None]
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from typing import Any
+
+    Act = Callable[[], None]
 
 
 def watch(disabled: Collection[str]) -> None:

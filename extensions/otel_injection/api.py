@@ -8,13 +8,14 @@ the modules that the API distribution consists of, and for nothing else below ``
 from __future__ import annotations
 
 import os
-import re
 import sys
-from importlib.machinery import PathFinder
-from typing import Any
 
 from otel_injection import entry_points, hooks
 from otel_injection._index import API_MODULES, API_VERSION
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from typing import Any
 
 _NAMESPACES = ("opentelemetry", "opentelemetry.util", "opentelemetry.propagators")
 _LED = frozenset(name for name in API_MODULES if name.rpartition(".")[0] in _NAMESPACES)
@@ -38,16 +39,17 @@ def app_version(path: list[str], mount: str) -> tuple[int, ...]:
             continue
         try:
             with open(os.path.join(folder, "opentelemetry", "version", "__init__.py"), encoding="utf-8") as file:
-                match = re.search(r"__version__\s*=\s*['\"]([^'\"]+)", file.read(2000))
+                text = file.read(2000)
         except (OSError, ValueError, TypeError):
             continue
-        if match:
-            return _numbers(match[1])
+        return _numbers(text.partition("__version__")[2].partition("\n")[0])
     return ()
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(each) for each in re.findall(r"\d+", version)[:3])
+    """Return the release numbers in a version, or in the assignment of one."""
+    parts = version.strip("= \"'\t").split(".")[:3]
+    return tuple(int("".join(each for each in part if each.isdigit()) or 0) for part in parts)
 
 
 class _ApiFinder:
@@ -64,6 +66,8 @@ class _ApiFinder:
             self._leads = app_version(sys.path, self._mount) <= _numbers(API_VERSION)
         if not self._leads:
             return None
+        from importlib.machinery import PathFinder
+
         folder = os.path.join(self._mount, *fullname.split(".")[:-1])
         return PathFinder.find_spec(fullname, [folder], target)
 

@@ -7,10 +7,13 @@ set when its module is there.
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from otel_injection import hooks, report
 from otel_injection._index import INSTRUMENTATION_VERSION
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from typing import Any
 
 _SCOPE = "opentelemetry.instrumentation.exceptions"
 _ready = False

@@ -7,11 +7,13 @@ private SDK, are answered here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from otel_injection import report
 from otel_injection._index import ENTRY_POINTS
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def install(module: Any) -> None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import sys
 from _thread import get_ident
-from collections.abc import Callable
-from typing import Any
 
 from otel_injection import report
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _before: dict[str, list[Callable[[], None]]] = {}
 _after: dict[str, list[Callable[[Any], None]]] = {}

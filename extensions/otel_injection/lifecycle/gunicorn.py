@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from otel_injection import hooks
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def watch() -> None:

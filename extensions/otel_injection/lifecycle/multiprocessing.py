@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from otel_injection import hooks
 from otel_injection.lifecycle import ending
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from typing import Any
 
 _LAST = -1000
 """Exit priority: after the app's own finalizers."""
