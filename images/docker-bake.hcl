@@ -1,9 +1,9 @@
 # After ./build.sh, in the root of the repository:
 #
-#   docker buildx bake -f images/docker-bake.hcl -f dist/bake.json --load
-#   docker buildx bake -f images/docker-bake.hcl -f dist/bake.json --push --set image.tags=REGISTRY/NAME:TAG
+#   docker buildx bake -f images/docker-bake.hcl -f dist/context/bake.json --load
+#   docker buildx bake -f images/docker-bake.hcl -f dist/context/bake.json --push --set image.tags=REGISTRY/NAME:TAG
 #
-# dist/bake.json adds platforms, labels and annotations to the target, from where the archive takes them too.
+# dist/context/bake.json adds platforms, labels and annotations to the target, from where the archive takes them too.
 
 group "default" {
   targets = ["image"]

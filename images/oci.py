@@ -45,7 +45,7 @@ class Packed:
 
 
 def write_archive(tree: Path, binaries: Mapping[Platform, Path], dist: Path = DIST) -> Packed:
-    """Write ``dist/image.oci.tar``, and ``dist/context`` with ``dist/bake.json`` for ``docker buildx bake``.
+    """Write ``dist/image.oci.tar``, and ``dist/context`` for ``docker buildx bake``.
 
     ``tree`` is the assembled payload, ``binaries`` the static ``cp`` of every platform of the image. Raises
     ``UserError`` when ``dist`` cannot be written; an archive that was there is then still whole.
@@ -73,9 +73,8 @@ def write_archive(tree: Path, binaries: Mapping[Platform, Path], dist: Path = DI
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise UserError(
-            f"cannot pack the image in {dist}: {error}; make room or make it writable, then repeat"
-        ) from error
+        reason = f"{error.strerror} ({error.filename2 or error.filename or archive})"
+        raise UserError(f"cannot pack the image in {dist}: {reason}; make room there or make it writable") from error
     return Packed(archive, index.digest, tuple(packed))
 
 

@@ -14,7 +14,7 @@ from images.platforms import Platform
 
 CONTEXT = "context"
 """Folder in ``dist``, the build context: ``Dockerfile``, ``rootfs/`` (for all platforms), ``platform/<os>/<arch>/``."""
-BAKE = "bake.json"
+BAKE = f"{CONTEXT}/bake.json"
 """File in ``dist`` that tells ``docker-bake.hcl`` the platforms, labels and annotations."""
 
 
@@ -44,7 +44,7 @@ def normalise(root: Path) -> None:
 
 
 def prepare(tree: Path, binaries: Mapping[Platform, Path], dist: Path) -> Path:
-    """Write ``dist/context`` and ``dist/bake.json``, the input of both packs, and return the former.
+    """Write ``dist/context``, the input of both packs, and return it.
 
     ``tree`` is the assembled payload, ``binaries`` the static ``cp`` of every platform of the image. Raises ``OSError``
     and leaves nothing half-written.
@@ -60,13 +60,14 @@ def prepare(tree: Path, binaries: Mapping[Platform, Path], dist: Path) -> Path:
             folder.mkdir(parents=True)
             shutil.copyfile(binary, folder / "cp")
         shutil.copyfile(ROOT / "images" / "Dockerfile", fresh / "Dockerfile")
+        description = json.dumps(_bake(binaries), indent=2) + "\n"
+        (fresh / Path(BAKE).name).write_text(description, encoding="utf-8")
         normalise(fresh)
         if context.exists():
             shutil.rmtree(context)
         fresh.rename(context)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    (dist / BAKE).write_text(json.dumps(_bake(binaries), indent=2) + "\n", encoding="utf-8")
     return context
 
 

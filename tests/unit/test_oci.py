@@ -260,7 +260,7 @@ def test_a_full_disk_leaves_the_old_archive_whole(tree: Path, binaries: dict[Pla
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "\n" not in str(caught.value)
     assert (dist / "image.oci.tar").read_bytes() == before
-    assert {path.name for path in dist.iterdir()} == {"bake.json", "context", "image.oci.tar"}
+    assert {path.name for path in dist.iterdir()} == {"context", "image.oci.tar"}
 
 
 def test_a_full_disk_leaves_the_old_context_whole(tree: Path, binaries: dict[Platform, Path], dist: Path) -> None:
@@ -274,7 +274,7 @@ def test_a_full_disk_leaves_the_old_context_whole(tree: Path, binaries: dict[Pla
             write_archive(tree, binaries, dist)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert {path.name for path in dist.iterdir()} == {"bake.json", "context", "image.oci.tar"}
+    assert {path.name for path in dist.iterdir()} == {"context", "image.oci.tar"}
     assert not (dist / CONTEXT / "rootfs" / "autoinstrumentation" / "random").exists()
 
 

@@ -83,7 +83,8 @@ def test_only_this_machine_is_spoken_to_in_plain_http(registry: str, loopback: b
 
 def test_without_docker_and_skopeo_the_way_out_is_named(tmp_path: Path) -> None:
     """The line names what to install, and the command that pushes the archive without an engine."""
-    (tmp_path / "bake.json").touch()
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context" / "bake.json").touch()
     (tmp_path / "image.oci.tar").touch()
     with pytest.raises(UserError) as caught:
         push(str(TARGET), {"PATH": str(tmp_path)}, tmp_path)
@@ -141,7 +142,7 @@ FATAL = 'time="2026-01-01T00:00:00Z" level=fatal msg="copying image 1/2 from man
 )
 def test_a_failed_push_is_explained(line: str, meaning: str) -> None:
     """What buildx and skopeo print becomes one line with the registry and what to do."""
-    told = reason(["#1 reading dist/bake.json done\n", "#1 unauthorized\n", line + "\n"], TARGET)
+    told = reason(["#1 reading dist/context/bake.json done\n", "#1 unauthorized\n", line + "\n"], TARGET)
     assert told.startswith("registry.example ")
     assert meaning in told
 
