@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 from opentelemetry import metrics as api
@@ -22,9 +21,7 @@ class MeterProvider(api.MeterProvider):
         self, name: str, version: str | None = None, schema_url: str | None = None, attributes: Any = None
     ) -> api.Meter:
         """Return a meter whose instruments resolve themselves when they are used."""
-        meter = Meter(self, name, version, schema_url, attributes)
-        _meters.add(meter)
-        return meter
+        return Meter(self, name, version, schema_url, attributes)
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Export the current values."""
@@ -56,10 +53,9 @@ class Meter(api.Meter):
 
     def observe(self, state: Any) -> None:
         """Create the asynchronous instruments in an SDK that has just been set up."""
-        if self._observables:
-            meter = self.real(state)
-            for factory, arguments, keywords in self._observables:
-                getattr(meter, factory)(*arguments, **keywords)
+        meter = self.real(state)
+        for factory, arguments, keywords in self._observables:
+            getattr(meter, factory)(*arguments, **keywords)
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> api.Counter:
         """Return a counter."""
@@ -90,6 +86,8 @@ class Meter(api.Meter):
         return self._observable("create_observable_gauge", arguments, keywords)
 
     def _observable(self, factory: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        if not self._observables:
+            _observing.append(self)
         self._observables.append((factory, arguments, keywords))
         state = PIPELINE.state
         if state is not None:
@@ -150,7 +148,8 @@ class Gauge(_Instrument, api._Gauge):
         self._instrument().set(amount, attributes, context)
 
 
-_meters: weakref.WeakSet[Meter] = weakref.WeakSet()
+_observing: list[Meter] = []
+"""Meters with asynchronous instruments, which nobody else may hold on to."""
 
 GLOBAL = MeterProvider(ours=False)
 OURS = MeterProvider(ours=True)
@@ -162,5 +161,5 @@ if _internal._METER_PROVIDER is None:
 
 @PIPELINE.on_start
 def _observe_all(state: Any) -> None:
-    for meter in list(_meters):
+    for meter in _observing:
         meter.observe(state)

@@ -1,0 +1,70 @@
+"""Imports of the payload point at private copies after the rewriting, and nothing else changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from images.errors import UserError
+from images.ownership import Ownership
+from images.rewrite import rewrite
+
+OWNERSHIP = Ownership(["opentelemetry.trace", "opentelemetry.context", "opentelemetry.util.types"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import wrapt", "from otel_injection._vendor import wrapt as wrapt"),
+        ("import wrapt as w", "import otel_injection._vendor.wrapt as w"),
+        ("import os, wrapt", "import os; from otel_injection._vendor import wrapt as wrapt"),
+        ("if True: import wrapt", "if True: from otel_injection._vendor import wrapt as wrapt"),
+        ("from wrapt import (\n    ObjectProxy,\n)", "from otel_injection._vendor.wrapt import (\n    ObjectProxy,\n)"),
+        ("import psutil", "from otel_injection import procfs as psutil"),
+        ("from opentelemetry import trace", "from opentelemetry import trace"),
+        ("from opentelemetry.util import types", "from opentelemetry.util import types"),
+        ("from opentelemetry.util import http", "from otel_injection._vendor.opentelemetry.util import http"),
+        ("from opentelemetry.sdk.trace import Span", "from otel_injection._vendor.opentelemetry.sdk.trace import Span"),
+        ("import requests", "import requests"),
+        ("from .wrapt import x", "from .wrapt import x"),
+        (
+            "import opentelemetry.sdk.trace\nx = opentelemetry.sdk.trace.Span",
+            (
+                "import otel_injection._vendor.opentelemetry.sdk.trace\n"
+                "x = otel_injection._vendor.opentelemetry.sdk.trace.Span"
+            ),
+        ),
+        ("s = 'import wrapt'  # import wrapt", "s = 'import wrapt'  # import wrapt"),
+        ("é = 1; import wrapt", "é = 1; from otel_injection._vendor import wrapt as wrapt"),
+    ],
+)
+def test_an_import_is_rewritten_by_the_table(before: str, after: str) -> None:
+    assert rewrite(before.encode(), "anything", OWNERSHIP).decode() == after
+
+
+def test_scope_names_stay_upstreams() -> None:
+    """``__name__`` is a literal in a private copy of OpenTelemetry's code."""
+    source = b"tracer = get_tracer(__name__)"
+    assert rewrite(source, "opentelemetry.instrumentation.flask", OWNERSHIP) == (
+        b"tracer = get_tracer('opentelemetry.instrumentation.flask')"
+    )
+
+
+def test_the_real_name_is_kept_where_modules_are_found_by_it() -> None:
+    source = b"importlib.import_module('.sqs', __name__)"
+    assert rewrite(source, "opentelemetry.instrumentation.botocore", OWNERSHIP) == source
+
+
+def test_the_api_and_other_packages_keep_their_name() -> None:
+    source = b"logger = getLogger(__name__)"
+    assert rewrite(source, "opentelemetry.trace", OWNERSHIP) == source
+    assert rewrite(source, "packaging.tags", OWNERSHIP) == source
+
+
+def test_a_dependency_that_no_table_names_fails_the_build() -> None:
+    with pytest.raises(UserError, match="'newcomer'"):
+        rewrite(b"import newcomer.part", "opentelemetry.instrumentation.new", OWNERSHIP)
+
+
+def test_one_import_of_shared_and_private_modules_fails_the_build() -> None:
+    with pytest.raises(UserError, match="shared and private"):
+        rewrite(b"from opentelemetry.util import types, http", "opentelemetry.instrumentation.new", OWNERSHIP)
