@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from images.engine import Engine
 from images.errors import UserError
@@ -53,12 +54,13 @@ def platforms(found: dict[str, Any]) -> list[str]:
     return [f"{each['platform']['os']}/{each['platform']['architecture']}" for each in found["manifests"]]
 
 
-def pinned(resource: str, name: str) -> str:
-    """Return the digest by which ``resource`` names the image."""
-    (line,) = (line for line in resource.splitlines() if line.strip().startswith("image:"))
-    found, digest = line.split()[1].split("@")
+def pinned(output: str, name: str) -> str:
+    """Return the digest by which the printed resource names the image."""
+    resource = yaml.safe_load(output)
+    assert (resource["apiVersion"], resource["kind"]) == ("opentelemetry.io/v1alpha1", "Instrumentation")
+    found, digest = resource["spec"]["python"]["image"].split("@")
     assert found == name
-    return digest
+    return str(digest)
 
 
 def test_docker_pushes_all_platforms_with_provenance(
@@ -66,9 +68,7 @@ def test_docker_pushes_all_platforms_with_provenance(
 ) -> None:
     """By the digest in the printed resource the registry has an index of both platforms and their attestations."""
     push(f"{registry}/team/python:dev", {**os.environ, **engine.env}, packed.archive.parent)
-    resource = capfd.readouterr().out
-    assert resource.startswith("apiVersion: opentelemetry.io/v1alpha1\nkind: Instrumentation\n")
-    digest = pinned(resource, f"{registry}/team/python")
+    digest = pinned(capfd.readouterr().out, f"{registry}/team/python")
     found = index(registry, "team/python", digest)
     assert found == index(registry, "team/python", "dev")
     assert platforms(found) == [*map(str, PLATFORMS), *("unknown/unknown" for _ in PLATFORMS)]
