@@ -1,9 +1,9 @@
 """Keep a private container engine running for as long as standard input is open, then remove every trace of it.
 
-A process of its own (``python -m images._keeper FOLDER DATA GROUP``), so that the engine also ends when whoever started
-it is killed: the system closes the pipe. Everything of the engine lives in a PID and a mount namespace. When the first
-process of those is killed, the kernel ends all others and unmounts; what remains to be removed are folders and cgroups.
-Its last output is the engine's last log line. Standard library only.
+A process of its own (``python -m images._keeper FOLDER``), so that the engine also ends when whoever started it is
+killed: the system closes the pipe. Everything of the engine lives in a PID and a mount namespace. When the first process
+of those is killed, the kernel ends all others and unmounts; what is left to remove is the folder, and the cgroups of the
+same name. Its last output is the engine's last log line. Standard library only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCRIPT = "start.sh"
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def main(folder: Path, data: Path, group: str) -> None:
+def main(folder: Path) -> None:
     """Run the start script in the folder until standard input closes, SIGTERM comes or the engine ends."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     log = folder / LOG
@@ -32,8 +32,7 @@ def main(folder: Path, data: Path, group: str) -> None:
         _run(folder / SCRIPT, log)
     finally:
         last = _last_line(log)
-        _remove_groups(group)
-        shutil.rmtree(data, ignore_errors=True)
+        _remove_groups(folder.name)
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(BrokenPipeError):  # whoever would read it can be dead
             os.write(sys.stdout.fileno(), last.encode())
@@ -76,4 +75,4 @@ def _remove_groups(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    main(Path(sys.argv[1]))

@@ -136,7 +136,9 @@ def _extract(archives: Sequence[Path], folder: Path) -> None:
 def _mirror() -> str:
     """Return the address under which this machine's apt finds Debian, in whichever format it is configured."""
     columns = ["$(REPO_URI)", "$(RELEASE)", "$(COMPONENT)"]
-    rows = _run(["apt-get", "indextargets", "--format", " ".join(columns), "Created-By: Packages"]).splitlines()
+    rows = _run(
+        ["apt-get", "indextargets", "--no-release-info", "--format", " ".join(columns), "Created-By: Packages"]
+    ).splitlines()
     for address, release, component in (row.split() for row in rows if len(row.split()) == len(columns)):
         if release in _RELEASES and component == "main":
             return address

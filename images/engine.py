@@ -1,8 +1,8 @@
 """A Docker engine for the tests and for multi-platform builds: the machine's own, or else a private one.
 
-The private one is Debian's Docker, unpacked into the cache and run from there by root. Its sockets, data,
-configuration, processes and mounts are its own, it makes no network device and no packet filter rule, and nothing of it
-is left afterwards. Containers get the host's network or none.
+The private one is Debian's Docker, unpacked into the cache and run from there by root. Its sockets, configuration,
+processes and mounts are its own, its data are in memory, it makes no network device and no packet filter rule, and
+nothing of it is left afterwards. Containers get the host's network or none.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ _SUITE = "trixie"
 _RUNC_SUITE = "bookworm"
 """trixie's runc needs glibc 2.38, all else 2.34; bookworm's runs on every Debian since."""
 _START_SECONDS = 60.0
-_STOP_SECONDS = 30.0
 _REMEDY = "install Docker with buildx and the containerd image store, or run as root on Debian"
 
 
@@ -67,7 +66,7 @@ def engine() -> Iterator[Engine]:
     if isinstance(own, Engine):
         yield own
         return
-    if os.geteuid() != 0 or not debian.available():
+    if os.geteuid() != 0:
         raise UserError(f"no container engine for the tests ({own}): {_REMEDY}")
     with private() as brought:
         yield brought
@@ -101,7 +100,6 @@ def private() -> Iterator[Engine]:
     programs = debian.unpack(_SUITE, _PACKAGES, closure=False)
     runc = debian.unpack(_RUNC_SUITE, ["runc"], closure=False)
     folder = Path(tempfile.mkdtemp(prefix="engine-", dir="/tmp"))  # short: a socket's path has 107 bytes
-    data = paths.cache("engine", folder.name)
     folders = [runc / "usr/sbin", programs / "usr/bin", programs / "usr/sbin"]
     path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     environment = {
@@ -111,9 +109,9 @@ def private() -> Iterator[Engine]:
         "TESTCONTAINERS_RYUK_DISABLED": "true",
     }
     brought = Engine(str(programs / "usr/bin/docker"), environment, private=True)
-    _configure(folder, data, programs)
+    _configure(folder, programs)
     keeper = subprocess.Popen(
-        [sys.executable, "-m", _keeper.__name__, folder, data, folder.name],
+        [sys.executable, "-m", _keeper.__name__, str(folder)],
         cwd=paths.ROOT,
         env={**os.environ, "PATH": path},
         stdin=subprocess.PIPE,
@@ -127,7 +125,7 @@ def private() -> Iterator[Engine]:
         if ready:
             yield brought
     finally:
-        last, _ = keeper.communicate(timeout=_STOP_SECONDS)
+        last, _ = keeper.communicate()
     if not ready:
         raise UserError(f"the private Docker engine does not start here ({last.strip()}): {_REMEDY}")
 
@@ -143,14 +141,14 @@ def _wait(brought: Engine, keeper: subprocess.Popen[str]) -> bool:
     return False
 
 
-def _configure(folder: Path, data: Path, programs: Path) -> None:
+def _configure(folder: Path, programs: Path) -> None:
     """Write what the engine reads at its start: nothing of it names a path or a device that others use."""
     plugins = folder / "client/cli-plugins"
     plugins.mkdir(parents=True)
     (plugins / "docker-buildx").symlink_to(programs / "usr/libexec/docker/cli-plugins/docker-buildx")
     (folder / "containerd.toml").write_text(
         f"""version = 2
-root = "{data}/containerd"
+root = "{folder}/data/containerd"
 state = "{folder}/containerd"
 disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
 [grpc]
@@ -163,7 +161,7 @@ address = "{folder}/containerd.sock.ttrpc"
         "bridge": "none",
         "cgroup-parent": f"/{folder.name}",
         "containerd": f"{folder}/containerd.sock",
-        "data-root": f"{data}/docker",
+        "data-root": f"{folder}/data/docker",
         "exec-opts": ["native.cgroupdriver=cgroupfs"],  # systemd would keep a record of each container
         "exec-root": f"{folder}/docker",
         "features": {"containerd-snapshotter": True},
@@ -176,24 +174,22 @@ address = "{folder}/containerd.sock.ttrpc"
         "userland-proxy": False,
     }
     (folder / "docker.json").write_text(json.dumps(settings, indent=2))
-    (folder / _keeper.SCRIPT).write_text(_START.format(folder=folder, data=data))
+    (folder / _keeper.SCRIPT).write_text(_START.format(folder=folder))
 
 
 _START = """\
 set -e
 # The engine's view of the machine: an empty /run, where containerd's shims insist on their sockets, and no AppArmor,
 # whose profiles would be loaded into the kernel for all. /etc/resolv.conf can be a link into /run.
-cat /etc/resolv.conf > {folder}/resolv.conf 2> {folder}/none || true
+cat /etc/resolv.conf > {folder}/resolv.conf 2> /dev/null || true
 mount -t tmpfs tmpfs /run
 resolv=$(readlink -m /etc/resolv.conf)
 case "$resolv" in /run/*) mkdir -p "${{resolv%/*}}" && cp {folder}/resolv.conf "$resolv" ;; esac
 if [ -d /sys/kernel/security ]; then mount -t tmpfs tmpfs /sys/kernel/security; fi
-# Not every file system can be the upper layer of an overlay (a container's own cannot).
-mkdir {data}/lower {data}/upper {data}/work {data}/merged
-store=native
-options=lowerdir={data}/lower,upperdir={data}/upper,workdir={data}/work
-if mount -t overlay -o $options overlay {data}/merged 2> {folder}/none; then umount {data}/merged; store=overlayfs; fi
+# Data in memory: no disk makes it slow, and it can carry overlays everywhere (a container's own file system cannot).
+mkdir {folder}/data
+mount -t tmpfs tmpfs {folder}/data
 containerd --config {folder}/containerd.toml &
-exec dockerd --config-file {folder}/docker.json --storage-driver $store
+exec dockerd --config-file {folder}/docker.json
 """
 """Runs as the first process of the namespaces; when it ends, so does all in them."""

@@ -145,8 +145,7 @@ def test_an_engine_that_does_not_start_is_told_in_one_line_with_its_last_word(mo
 def _traces(folder: Path) -> list[str]:
     """Return what is there of the private engine with this folder: its name is in all that it makes outside of it."""
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if folder.name in line]
-    data = [str(path) for path in paths.cache("engine").iterdir() if path.name.endswith(folder.name)]
-    return [*_processes(folder), *_cgroups(folder), *mounts, *data, *filter(os.path.exists, [str(folder)])]
+    return [*_processes(folder), *_cgroups(folder), *mounts, *filter(os.path.exists, [str(folder)])]
 
 
 def _processes(folder: Path) -> list[str]:
