@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from otel_injection.otlp._wire import LEN, ONE, VARINT, double, int64, message, string, tag, utf8, varint
+from otel_injection.otlp._wire import LEN, VARINT, double, int64, message, string, tag, utf8, varint
 
 _KEYS_KEPT = 1024
 _PAIRS_KEPT = 1024
@@ -54,7 +54,7 @@ def attributes(field_tag: bytes, values: Mapping[str, Any] | None) -> bytes:
                 pair = _pairs.get((key, value)) or _text_pair(key, value)
             else:
                 pair = _pair(key, value)
-        except Exception:
+        except Exception:  # noqa: S112 -- says the docstring
             continue
         out += (field_tag, pair)
     return b"".join(out)
@@ -65,13 +65,7 @@ def any_value(value: Any) -> bytes:
 
     :raises Exception: OTLP has no form for it: an integer of more than 64 bits, another type, endless nesting.
     """
-    encode = _ENCODERS.get(type(value))
-    if encode is None:
-        for kind, encode in _KINDS:
-            if isinstance(value, kind):
-                break
-        else:
-            raise TypeError(f"no form for {type(value).__name__}")
+    encode = _ENCODERS.get(type(value)) or _by_kind(value)
     return encode(value)
 
 
@@ -87,20 +81,30 @@ def scope(value: InstrumentationScope | None) -> tuple[bytes, str]:
     return _kept(value, lambda: _scope(value)), value.schema_url or ""
 
 
-def request(items: Iterable[tuple[Resource, InstrumentationScope | None, bytes]]) -> bytes:
-    """Return an export request: encoded spans, metrics or log records, grouped by resource and scope.
+def request(
+    items: Iterable[tuple[Resource, InstrumentationScope | None, Any]],
+    encode: Callable[[Any], bytes],
+    skip: Callable[[Exception], None],
+) -> bytes:
+    """Return an export request: spans, metrics or log records, grouped by resource and scope.
 
-    The numbers of the fields are the same for the three signals.
+    The numbers of the fields are the same for the three signals. An item that ``encode`` raises for is left out, and
+    ``skip`` is called with the exception.
     """
     groups: dict[tuple[int, int], tuple[Resource, InstrumentationScope | None, list[bytes]]] = {}
     for owner, origin, item in items:
+        try:
+            encoded = message(_ITEM, encode(item))
+        except Exception as error:  # one bad item must not cost the others
+            skip(error)
+            continue
         key = (id(owner), id(origin))
         if key not in groups:
             groups[key] = (owner, origin, [])
-        groups[key][2].append(message(_ITEM, item))
+        groups[key][2].append(encoded)
     resources: dict[tuple[bytes, str], dict[tuple[bytes, str], list[bytes]]] = {}
-    for owner, origin, encoded in groups.values():
-        resources.setdefault(resource(owner), {}).setdefault(scope(origin), []).extend(encoded)
+    for owner, origin, group in groups.values():
+        resources.setdefault(resource(owner), {}).setdefault(scope(origin), []).extend(group)
     return b"".join([_resource_group(*key, scopes) for key, scopes in resources.items()])
 
 
@@ -117,8 +121,8 @@ def _resource_group(encoded: bytes, schema_url: str, scopes: Mapping[tuple[bytes
 
 
 def _scope(value: InstrumentationScope) -> bytes:
-    return string(tag(1, LEN), value.name) + string(tag(2, LEN), value.version) + attributes(
-        tag(3, LEN), value.attributes
+    return (
+        string(tag(1, LEN), value.name) + string(tag(2, LEN), value.version) + attributes(tag(3, LEN), value.attributes)
     )
 
 
@@ -156,12 +160,15 @@ def _pair(key: str, value: Any) -> bytes:
     return b"".join((varint(len(head) + len(size) + len(encoded)), head, size, encoded))
 
 
+def _by_kind(value: Any) -> Callable[[Any], bytes]:
+    for kind, encode in _KINDS:
+        if isinstance(value, kind):
+            return encode
+    raise TypeError(f"no form for {type(value).__name__}")
+
+
 def _text(value: str) -> bytes:
     return message(_STRING, utf8(value))
-
-
-def _none(value: None) -> bytes:
-    return b""
 
 
 def _bool(value: bool) -> bytes:
@@ -197,7 +204,7 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     tuple: _array,
     list: _array,
     dict: _mapping,
-    type(None): _none,
+    type(None): lambda _: b"",
 }
 _KINDS: tuple[tuple[type, Callable[[Any], bytes]], ...] = (
     (str, _text),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from opentelemetry.sdk._logs import ReadableLogRecord
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel_injection.otlp import common
 from otel_injection.otlp._wire import FIXED32, FIXED64, LEN, VARINT, message, string, tag, time, uint
@@ -32,19 +30,7 @@ def encode_logs(batch: Sequence[ReadableLogRecord], skip: Callable[[Exception], 
 
     A record that cannot be encoded is left out, and ``skip`` is called with the reason.
     """
-    return common.request(_encoded(batch, skip))
-
-
-def _encoded(
-    batch: Sequence[ReadableLogRecord], skip: Callable[[Exception], None]
-) -> Iterator[tuple[Resource, InstrumentationScope | None, bytes]]:
-    for record in batch:
-        try:
-            encoded = _record(record)
-        except Exception as error:
-            skip(error)
-        else:
-            yield record.resource, record.instrumentation_scope, encoded
+    return common.request(((each.resource, each.instrumentation_scope, each) for each in batch), _record, skip)
 
 
 def _record(readable: ReadableLogRecord) -> bytes:

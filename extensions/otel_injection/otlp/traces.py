@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext
 from opentelemetry.trace.status import Status
 
@@ -54,19 +52,7 @@ def encode_spans(spans: Sequence[ReadableSpan], skip: Callable[[Exception], None
 
     A span that cannot be encoded is left out, and ``skip`` is called with the reason.
     """
-    return common.request(_encoded(spans, skip))
-
-
-def _encoded(
-    spans: Sequence[ReadableSpan], skip: Callable[[Exception], None]
-) -> Iterator[tuple[Resource, InstrumentationScope | None, bytes]]:
-    for span in spans:
-        try:
-            encoded = _span(span)
-        except Exception as error:
-            skip(error)
-        else:
-            yield span.resource, span.instrumentation_scope, encoded
+    return common.request(((span.resource, span.instrumentation_scope, span) for span in spans), _span, skip)
 
 
 def _span(span: ReadableSpan) -> bytes:
