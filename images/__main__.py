@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 
 from images import assemble, oci
 from images.console import say, step
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
             with _engine_environment() as environment:
                 push(options.reference, environment)
         elif options.command == "demo":
-            from images import demo
+            from tests import demo
 
             demo.run()
         else:
@@ -62,7 +62,8 @@ def build() -> oci.Packed:
     say(f"built {packed.archive.relative_to(ROOT)} in {time.monotonic() - began:.0f} s")
     say(f"  digest     {packed.digest}")
     for each in packed.platforms:
-        say(f"  {each.platform!s:<12}{each.compressed / 1e6:.1f} MB compressed, {each.uncompressed / 1e6:.1f} MB unpacked")
+        sizes = f"{each.compressed / 1e6:.1f} MB compressed, {each.uncompressed / 1e6:.1f} MB unpacked"
+        say(f"  {each.platform!s:<12}{sizes}")
     say("next:")
     say("  ./build.sh demo                          see an injected app's traces in the terminal, no engine needed")
     say("  ./build.sh test                          run every test, containers included")
@@ -76,7 +77,7 @@ def _engine_environment() -> Iterator[Mapping[str, str]]:
     with ExitStack() as stack:
         environment: Mapping[str, str] = os.environ
         if not (shutil.which("docker") or shutil.which("skopeo")):
-            with suppress(UserError):  # push says what to install
+            with suppress(UserError), redirect_stdout(sys.stderr):  # push says what to install
                 environment = {**os.environ, **stack.enter_context(engine()).env}
         yield environment
 
