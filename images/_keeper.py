@@ -1,8 +1,8 @@
 """Keep a private container engine running for as long as standard input is open, then remove every trace of it.
 
 A process of its own (``python -m images._keeper FOLDER``), so that the engine also ends when whoever started it is
-killed: the system closes the pipe. Everything of the engine lives in a PID and a mount namespace. When the first process
-of those is killed, the kernel ends all others and unmounts; what is left to remove is the folder, and the cgroups of the
+killed: the system closes the pipe. Everything of the engine lives in a PID and a mount namespace. When their first
+process is killed, the kernel ends all others and unmounts; what is left to remove is the folder, and the cgroups of the
 same name. Its last output is the engine's last log line. Standard library only.
 """
 
