@@ -58,7 +58,8 @@ def compile_tree(tree: Path) -> None:
     }
     if any(missing.values()):
         installed = compilers.install()
-        with ThreadPoolExecutor(_PROCESSES) as pool:
+        pool = ThreadPoolExecutor(_PROCESSES)
+        try:
             running = [
                 pool.submit(_compile, installed / f"pyodide-{python}", python, todo, cached[python])
                 for python, todo in missing.items()
@@ -66,6 +67,8 @@ def compile_tree(tree: Path) -> None:
             ]
             for each in running:
                 each.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error, or Ctrl-C, start no more
     for module in modules:
         for python, folder in cached.items():
             pyc = module.pyc(python)

@@ -21,6 +21,7 @@ function presetEnvironment() {
 }
 
 async function main() {
+  process.exitCode = 1; // also where Pyodide waits for ever for a part that it cannot load: Node then just ends
   const { compiler, modules } = JSON.parse(fs.readFileSync(0, "utf8"));
   const write = process.stdout.write.bind(process.stdout);
   console.log = () => {};
@@ -41,9 +42,7 @@ async function main() {
     }
   }
   write(JSON.stringify(refused));
+  process.exitCode = 0;
 }
 
-main().catch((error) => {
-  process.stderr.write(`${error.stack ?? error}\n`);
-  process.exitCode = 1;
-});
+main().catch((error) => process.stderr.write(`${error.stack ?? error}\n`));

