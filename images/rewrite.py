@@ -15,6 +15,13 @@ from images.ownership import NAMESPACES, PRIVATE, Ownership
 
 _FROM = re.compile(rb"(from\s+)([\w.]+)")
 
+_FOOTER = """
+for _each in list(globals().values()):
+    if isinstance(_each, type) and _each.__module__ == __name__:
+        _each.__module__ = {name!r}
+"""
+"""Frameworks that trace by themselves look for upstream's classes by the name of their module, to not do it twice."""
+
 Edit = tuple[int, int, bytes]
 """Start and end offset in the source, and what takes the place."""
 
@@ -22,8 +29,9 @@ Edit = tuple[int, int, bytes]
 def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
     """Return the source of module ``name`` (its upstream name) with its imports pointing at their homes.
 
-    In OpenTelemetry's own modules ``__name__`` becomes a literal of the upstream name, because scope and logger names
-    are made of it. Raises UserError where an import cannot be rewritten.
+    In private copies of OpenTelemetry's own modules ``__name__`` becomes a literal of the upstream name, because scope
+    and logger names are made of it, and at their end the classes get upstream's ``__module__``.
+    Raises UserError where an import cannot be rewritten.
     """
     offsets = _line_offsets(source)
     tree = ast.parse(source, filename=name)
@@ -47,7 +55,7 @@ def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
             edits.append((*span(node), repr(name).encode()))
     for start, end, text in sorted(edits, reverse=True):
         source = source[:start] + text + source[end:]
-    return source
+    return source + _FOOTER.format(name=name).encode() if literal_name else source
 
 
 def _line_offsets(source: bytes) -> list[int]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
 
-from otel_injection import logs, metering, tracing
+from otel_injection import metering, tracing
 
 
 class Distro(BaseDistro):  # type: ignore[misc]
@@ -17,9 +17,4 @@ class Distro(BaseDistro):  # type: ignore[misc]
 
     def load_instrumentor(self, entry_point: Any, **kwargs: Any) -> None:
         """Let an instrumentation act, with the providers that find the process's SDK when they are used."""
-        entry_point.load()().instrument(
-            tracer_provider=tracing.OURS,
-            meter_provider=metering.OURS,
-            logger_provider=logs.OURS,
-            **kwargs,
-        )
+        entry_point.load()().instrument(tracer_provider=tracing.OURS, meter_provider=metering.OURS, **kwargs)

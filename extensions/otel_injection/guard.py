@@ -12,7 +12,6 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 
 MODULES = frozenset(
     {
-        "build",
         "compileall",
         "ensurepip",
         "idlelib",
@@ -24,12 +23,14 @@ MODULES = frozenset(
         "pydoc",
         "site",
         "sysconfig",
-        "uv",
         "venv",
         "virtualenv",
     }
 )
-"""Tools that do not serve: started by ``python -m NAME`` or by a script of that name."""
+"""Tools that serve nothing, by what follows ``python -m``."""
+
+SCRIPTS = frozenset({"pip", "pipenv", "pipx", "poetry", "pydoc", "virtualenv"})
+"""The same by the name of their console script, which may end in a version. An app's own ``site.py`` is no tool."""
 
 COMMANDS = ("from multiprocessing.resource_tracker import", "from multiprocessing.semaphore_tracker import")
 """How the standard library's own helper processes begin when started by ``python -c``."""
@@ -48,11 +49,14 @@ def reason_to_skip(environment: Mapping[str, str], argv: Sequence[str]) -> str |
     program, kind = _program(argv)
     if kind == "-c":
         return "a helper of multiprocessing" if program.startswith(COMMANDS) else None
-    name = program.partition(".")[0] if kind == "-m" else os.path.basename(program).removesuffix(".py")
-    skipped = {each.strip() for each in environment.get("OTEL_INJECTION_SKIP", "").split(",")}
-    if name and (name in MODULES or name in skipped or _without_version(name) in MODULES):
-        return f"'{name}' is a tool, not an app"
-    return None
+    skipped = {each.strip() for each in environment.get("OTEL_INJECTION_SKIP", "").split(",")} - {""}
+    if kind == "-m":
+        name = program.partition(".")[0]
+        tool = name in MODULES or name in skipped
+    else:
+        name = os.path.basename(program)
+        tool = name.rstrip("0123456789.") in SCRIPTS or name in skipped or name.removesuffix(".py") in skipped
+    return f"'{name}' is a tool, not an app" if tool else None
 
 
 def _program(argv: Sequence[str]) -> tuple[str, str]:
@@ -70,8 +74,3 @@ def _program(argv: Sequence[str]) -> tuple[str, str]:
         elif not argument.startswith("--"):
             return argument, ""
     return "", ""
-
-
-def _without_version(name: str) -> str:
-    """``pip3.11`` is ``pip``."""
-    return name.rstrip("0123456789.")

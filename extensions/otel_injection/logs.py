@@ -19,8 +19,10 @@ from otel_injection.pipeline import PIPELINE
 from otel_injection.settings import forced
 
 
-class LoggerProvider(api.LoggerProvider):
-    """Stands where no provider has been set; see ``tracing.TracerProvider`` for ``ours``."""
+class ProxyLoggerProvider(_internal.ProxyLoggerProvider):
+    """Stands where no provider has been set; see ``tracing.ProxyTracerProvider`` for the name and ``ours``."""
+
+    __module__ = _internal.ProxyLoggerProvider.__module__
 
     def __init__(self, *, ours: bool) -> None:
         self.ours = ours
@@ -46,7 +48,9 @@ class LoggerProvider(api.LoggerProvider):
 class Logger(api.Logger):
     """A logger of the process's current SDK."""
 
-    def __init__(self, provider: LoggerProvider, name: str, version: Any, schema_url: Any, attributes: Any) -> None:
+    def __init__(
+        self, provider: ProxyLoggerProvider, name: str, version: Any, schema_url: Any, attributes: Any
+    ) -> None:
         super().__init__(name, version=version, schema_url=schema_url, attributes=attributes)
         self._arguments = (name, version, schema_url, attributes)
         self._provider = provider
@@ -79,8 +83,8 @@ class Logger(api.Logger):
         return state.logger_provider.get_logger(*self._arguments)  # type: ignore[no-any-return]
 
 
-GLOBAL = LoggerProvider(ours=False)
-OURS = LoggerProvider(ours=True)
+GLOBAL = ProxyLoggerProvider(ours=False)
+OURS = ProxyLoggerProvider(ours=True)
 
 # Put in place without the API's "set once" guard: what the app sets, early or late, wins.
 if _internal._LOGGER_PROVIDER is None:

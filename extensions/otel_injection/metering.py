@@ -11,10 +11,13 @@ from otel_injection.pipeline import PIPELINE
 from otel_injection.settings import forced
 
 
-class MeterProvider(api.MeterProvider):
-    """Stands where no provider has been set; see ``tracing.TracerProvider`` for ``ours``."""
+class _ProxyMeterProvider(_internal._ProxyMeterProvider):
+    """Stands where no provider has been set; see ``tracing.ProxyTracerProvider`` for the name and ``ours``."""
+
+    __module__ = _internal._ProxyMeterProvider.__module__
 
     def __init__(self, *, ours: bool) -> None:
+        super().__init__()
         self.ours = ours
 
     def get_meter(
@@ -33,7 +36,7 @@ class Meter(api.Meter):
     """A meter of the process's current SDK."""
 
     def __init__(
-        self, provider: MeterProvider, name: str, version: str | None, schema_url: str | None, attributes: Any
+        self, provider: _ProxyMeterProvider, name: str, version: str | None, schema_url: str | None, attributes: Any
     ):
         super().__init__(name, version, schema_url)
         self._provider = provider
@@ -151,8 +154,8 @@ class Gauge(_Instrument, api._Gauge):
 _observing: list[Meter] = []
 """Meters with asynchronous instruments, which nobody else may hold on to."""
 
-GLOBAL = MeterProvider(ours=False)
-OURS = MeterProvider(ours=True)
+GLOBAL = _ProxyMeterProvider(ours=False)
+OURS = _ProxyMeterProvider(ours=True)
 
 # Put in place without the API's "set once" guard: what the app sets, early or late, wins.
 if _internal._METER_PROVIDER is None:

@@ -10,13 +10,16 @@ from otel_injection.pipeline import PIPELINE
 from otel_injection.settings import forced
 
 
-class TracerProvider(api.ProxyTracerProvider):
+class ProxyTracerProvider(api.ProxyTracerProvider):
     """Stands where no provider has been set.
 
-    To the app it is what is there without us, a proxy: ``set_tracer_provider`` replaces it, and tracers taken before
-    follow. Two of it exist: ``GLOBAL`` serves the app's own spans, ``OURS`` our instrumentations, which make no spans
-    once the app has a provider of its own.
+    To the app it is what is there without us, a proxy, by name as well: frameworks that trace by themselves look
+    whether a provider has been configured. ``set_tracer_provider`` replaces it, and tracers taken before follow. Two of
+    it exist: ``GLOBAL`` serves the app's own spans, ``OURS`` our instrumentations, which make no spans once the app has
+    a provider of its own.
     """
+
+    __module__ = api.ProxyTracerProvider.__module__
 
     def __init__(self, *, ours: bool) -> None:
         self.ours = ours
@@ -47,7 +50,7 @@ class Tracer(api.ProxyTracer):
     """A tracer of the process's current SDK."""
 
     def __init__(
-        self, provider: TracerProvider, name: str, version: str | None, schema_url: str | None, attributes: Any
+        self, provider: ProxyTracerProvider, name: str, version: str | None, schema_url: str | None, attributes: Any
     ):
         super().__init__(name, version, schema_url, attributes)
         self._arguments = (name, version, schema_url, attributes)
@@ -74,8 +77,8 @@ class Tracer(api.ProxyTracer):
         return state.tracer_provider.get_tracer(*self._arguments)  # type: ignore[no-any-return]
 
 
-GLOBAL = TracerProvider(ours=False)
-OURS = TracerProvider(ours=True)
+GLOBAL = ProxyTracerProvider(ours=False)
+OURS = ProxyTracerProvider(ours=True)
 
 # Put in place without the API's "set once" guard: what the app sets, early or late, wins.
 if api._TRACER_PROVIDER is None:

@@ -44,14 +44,22 @@ def test_an_import_is_rewritten_by_the_table(before: str, after: str) -> None:
 def test_scope_names_stay_upstreams() -> None:
     """``__name__`` is a literal in a private copy of OpenTelemetry's code."""
     source = b"tracer = get_tracer(__name__)"
-    assert rewrite(source, "opentelemetry.instrumentation.flask", OWNERSHIP) == (
-        b"tracer = get_tracer('opentelemetry.instrumentation.flask')"
-    )
+    rewritten = rewrite(source, "opentelemetry.instrumentation.flask", OWNERSHIP)
+    assert rewritten.startswith(b"tracer = get_tracer('opentelemetry.instrumentation.flask')\n")
+
+
+def test_classes_keep_upstreams_module() -> None:
+    """By it frameworks with tracing of their own see that an app is instrumented already."""
+    source = rewrite(b"class Middleware:\n    here = __module__", "opentelemetry.instrumentation.asgi", OWNERSHIP)
+    module = {"__name__": "otel_injection._vendor.opentelemetry.instrumentation.asgi"}
+    exec(source, module)  # noqa: S102 - what an import does
+    assert module["Middleware"].__module__ == "opentelemetry.instrumentation.asgi"
+    assert module["Middleware"].here == module["__name__"]  # type: ignore[attr-defined] # what Django imports it by
 
 
 def test_the_real_name_is_kept_where_modules_are_found_by_it() -> None:
     source = b"importlib.import_module('.sqs', __name__)"
-    assert rewrite(source, "opentelemetry.instrumentation.botocore", OWNERSHIP) == source
+    assert rewrite(source, "opentelemetry.instrumentation.botocore", OWNERSHIP).startswith(source)
 
 
 def test_the_api_and_other_packages_keep_their_name() -> None:
