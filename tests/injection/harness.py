@@ -32,11 +32,12 @@ def operator_env(
 
     ``mount`` is where the injected tree lies, ``app_pythonpath`` the container's own literal ``PYTHONPATH``. ``pod`` is
     the pod's name; by default a new one, since two pods never share one. Names and order of precedence as in the
-    operator's internal/instrumentation/python.go and sdk.go, exporter, propagators and sampler as in
-    deploy/instrumentation.yaml.
+    operator's internal/instrumentation/python.go and sdk.go; propagators, sampler, attributes and excluded URLs
+    as in deploy/instrumentation.yaml.
     """
     pod = pod or f"{service}-7c9d5b9f4-{secrets.token_hex(3)}"
     resource = {
+        "deployment.environment.name": "production",
         "k8s.container.name": "app",
         "k8s.deployment.name": service,
         "k8s.namespace.name": NAMESPACE,
@@ -52,6 +53,7 @@ def operator_env(
         "OTEL_NODE_IP": "127.0.0.1",
         "OTEL_POD_IP": "127.0.0.1",
         "PYTHONPATH": ":".join(path for path in paths if path is not None),
+        "OTEL_PYTHON_EXCLUDED_URLS": "/healthz$,/livez$,/readyz$",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_TRACES_EXPORTER": "otlp",
         "OTEL_METRICS_EXPORTER": "otlp",

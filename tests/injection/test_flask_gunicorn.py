@@ -78,3 +78,11 @@ def test_log_records_belong_to_the_span_of_their_request(start: StartApp, mount:
     ]
     assert {log.scope for log in receiver.logs} == {"shop"}
     assert {log.resource["service.instance.id"] for log in receiver.logs} == {span.resource["service.instance.id"]}
+
+
+def test_probes_leave_no_spans(start: StartApp, mount: Path, receiver: Receiver) -> None:
+    """Of a probe's and a user's request, only the user's is seen."""
+    env = operator_env(mount, service="shop", endpoint=receiver.endpoint)
+    served = serve(start, env, ["/healthz", "/"])
+    assert [status for status, _ in served.answers] == [200, 200]
+    assert normalised(receiver.spans, volatile={"net.peer.port"}) == [server_span(1, served.port, "/", "/")]

@@ -37,6 +37,10 @@ def create_app():
         log.error("order %s failed", "A-17")
         return "logged\n"
 
+    @app.get("/healthz")
+    def healthy():
+        return "ok\n"
+
     @app.get("/pid")
     def pid():
         return jsonify(pid=os.getpid())
