@@ -117,8 +117,10 @@ def _compile(compiler: Path, python: str, modules: list[_Module], target: Path) 
         if done.returncode:
             log = cache("bytecode") / f"{python}.log"
             log.write_text(done.stderr)
+            reason = (done.stderr.splitlines() or [f"status {done.returncode}"])[0][:200]
             raise UserError(
-                f"the compiler for Python {python} failed, its output is in {log}; delete {compiler.parent}"
+                f"the compiler for Python {python} failed: {reason}; its output is in {log}, "
+                f"a damaged one comes anew when you delete {compiler.parent}"
             )
         for filename, reason in json.loads(done.stdout).items():
             raise UserError(f"{filename.removeprefix(_MOUNT)[1:]} does not compile on Python {python}: {reason}")

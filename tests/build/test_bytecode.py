@@ -133,7 +133,7 @@ def test_a_compiler_that_is_damaged_is_one_line_that_says_what_to_delete(
     shutil.copytree(installed, damaged)
     (damaged / "pyodide-3.14" / "pyodide.asm.wasm").write_bytes(b"")
     monkeypatch.setenv("AUTOINSTRUMENTATION_CACHE", str(tmp_path))
-    with pytest.raises(UserError, match=rf"^the compiler for Python 3\.14 failed.*delete {damaged}$"):
+    with pytest.raises(UserError, match=rf"^the compiler for Python 3\.14 failed: wasm .* delete {damaged}$"):
         bytecode.compile_tree(_tree(tmp_path / "tree"))
 
 
