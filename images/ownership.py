@@ -35,6 +35,9 @@ APP = frozenset(
 TYPING_ONLY = frozenset({"_typeshed"})
 """Names that exist for type checkers alone."""
 
+QUIET = "otel_injection.quiet"
+"""What private copies use for ``warnings``; see there."""
+
 NAMESPACES = frozenset({"opentelemetry", "opentelemetry.util", "opentelemetry.propagators"})
 """Packages without an ``__init__`` that hold modules of the API beside private ones."""
 
@@ -47,6 +50,10 @@ class Ownership:
 
     def __init__(self, api_modules: Collection[str]) -> None:
         self._api = frozenset(api_modules)
+
+    def private(self, module: str) -> bool:
+        """Return whether the payload holds a private copy of ``module``."""
+        return self.home(module).startswith(PRIVATE)
 
     def home(self, module: str) -> str:
         """Return the name under which the payload finds ``module``; it may be unchanged.

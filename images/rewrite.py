@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from images.errors import UserError
-from images.ownership import NAMESPACES, PRIVATE, Ownership
+from images.ownership import NAMESPACES, PRIVATE, QUIET, Ownership
 
 _FROM = re.compile(rb"(from\s+)([\w.]+)")
 
@@ -42,10 +42,13 @@ def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
         return offsets[node.lineno - 1] + node.col_offset, offsets[node.end_lineno - 1] + node.end_col_offset
 
     edits: list[Edit] = []
-    literal_name = name.startswith("opentelemetry.") and ownership.home(name) != name
+    private = ownership.private(name)
+    literal_name = private and name.startswith("opentelemetry.")
     keep_name = _relative_import_calls(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
+        if private and isinstance(node, ast.Import | ast.ImportFrom) and _warns(node, name):
+            edits.append((*span(node), _quietly(node, name)))
+        elif isinstance(node, ast.Import):
             edits += _edit_import(node, span(node), source, name, ownership)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             edits += _edit_from(node, span(node), source, name, ownership)
@@ -63,6 +66,29 @@ def _line_offsets(source: bytes) -> list[int]:
     for line in source.splitlines(keepends=True):
         offsets.append(offsets[-1] + len(line))
     return offsets
+
+
+def _warns(node: ast.Import | ast.ImportFrom, name: str) -> bool:
+    """Return whether an import is of what warns the app's people.
+
+    ``typing_extensions`` itself keeps its warnings: the shared API uses it, and the app may be told of the API's.
+    """
+    names = {alias.name for alias in node.names}
+    if name == "typing_extensions":
+        return False
+    if isinstance(node, ast.Import):
+        return "warnings" in names
+    return node.module == "warnings" or (node.module == "typing_extensions" and "deprecated" in names)
+
+
+def _quietly(node: ast.Import | ast.ImportFrom, name: str) -> bytes:
+    package, _, module = QUIET.rpartition(".")
+    if isinstance(node, ast.ImportFrom) and (node.module == "warnings" or len(node.names) == 1):
+        names = ", ".join(f"{alias.name} as {alias.asname or alias.name}" for alias in node.names)
+        return f"from {QUIET} import {names}".encode()
+    if isinstance(node, ast.Import) and len(node.names) == 1:
+        return f"from {package} import {module} as {node.names[0].asname or 'warnings'}".encode()
+    raise UserError(f"{name}, line {node.lineno}: cannot rewrite an import of warnings together with others")
 
 
 def _relative_import_calls(tree: ast.AST) -> set[ast.expr]:

@@ -38,7 +38,7 @@ OWNERSHIP = Ownership(["opentelemetry.trace", "opentelemetry.context", "opentele
     ],
 )
 def test_an_import_is_rewritten_by_the_table(before: str, after: str) -> None:
-    assert rewrite(before.encode(), "anything", OWNERSHIP).decode() == after
+    assert rewrite(before.encode(), "packaging.anything", OWNERSHIP).decode() == after
 
 
 def test_scope_names_stay_upstreams() -> None:
@@ -66,6 +66,22 @@ def test_the_api_and_other_packages_keep_their_name() -> None:
     source = b"logger = getLogger(__name__)"
     assert rewrite(source, "opentelemetry.trace", OWNERSHIP) == source
     assert rewrite(source, "packaging.tags", OWNERSHIP) == source
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("import warnings", "from otel_injection import quiet as warnings"),
+        ("from warnings import warn", "from otel_injection.quiet import warn as warn"),
+        ("from typing_extensions import deprecated", "from otel_injection.quiet import deprecated as deprecated"),
+        ("from typing_extensions import final", "from otel_injection._vendor.typing_extensions import final"),
+    ],
+)
+def test_private_copies_warn_nobody(before: str, after: str) -> None:
+    """An app that turns warnings into errors must not be ended by ours, nor find our filters among its own."""
+    assert rewrite(before.encode(), "opentelemetry.sdk.trace", OWNERSHIP).decode().splitlines()[0] == after
+    assert rewrite(b"import warnings", "opentelemetry.trace", OWNERSHIP) == b"import warnings"
+    assert rewrite(b"import warnings", "typing_extensions", OWNERSHIP) == b"import warnings"
 
 
 def test_a_dependency_that_no_table_names_fails_the_build() -> None:
