@@ -1,0 +1,196 @@
+"""The SDK's exporter interfaces over the encoders and a transport."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.metrics import (
+    Counter,
+    Histogram,
+    ObservableCounter,
+    ObservableGauge,
+    ObservableUpDownCounter,
+    UpDownCounter,
+)
+from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricExportResult, MetricsData
+from opentelemetry.sdk.metrics.view import (
+    Aggregation,
+    ExplicitBucketHistogramAggregation,
+    ExponentialBucketHistogramAggregation,
+)
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from otel_injection.otlp import settings
+from otel_injection.otlp.logs import encode_logs
+from otel_injection.otlp.metrics import encode_metrics
+from otel_injection.otlp.sender import Outcome, Sender
+from otel_injection.otlp.settings import Report, Settings
+from otel_injection.otlp.traces import encode_spans
+
+_TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
+_HISTOGRAM = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
+
+
+class Transport(Protocol):
+    """What carries the requests of one signal to the collector."""
+
+    def send(self, body: bytes, timeout: float = math.inf) -> Outcome:
+        """Send an export request; never raise."""
+
+    def close_by(self, moment: float) -> None:
+        """Let nothing run past a moment on the monotonic clock."""
+
+    def shutdown(self) -> None:
+        """End everything at once."""
+
+
+class _Exporter:
+    """Counts what became of the items (spans, data points, log records) and reports failures as single lines.
+
+    ``exported`` were accepted, ``rejected`` were refused by the collector in an answer that is otherwise a success,
+    ``failed`` did not arrive, among them those that could not be encoded.
+    """
+
+    def _prepare(self, signal: str, report: Report | None, transport: Callable[[Settings], Transport]) -> None:
+        self.exported = 0
+        self.rejected = 0
+        self.failed = 0
+        self._signal = signal
+        self._report = report or (lambda _: None)
+        read = settings.read(signal, self._report)
+        self._url = read.endpoint.url
+        self._transport = transport(read)
+        self._shutdown = False
+
+    def _export(
+        self,
+        encode: Callable[[Any, Callable[[Exception], None]], bytes],
+        batch: Any,
+        size: Callable[[Any], int],
+        timeout: float = math.inf,
+    ) -> bool:
+        """Send what is in ``batch``; return whether it arrived."""
+        count = 0
+        try:
+            count = size(batch)
+            if self._shutdown:
+                self.failed += count
+                return False
+            skipped: list[Exception] = []
+            body = encode(batch, skipped.append)
+            if skipped:
+                self._report(f"some {self._signal} cannot be encoded and are left out: {_named(skipped[0])}")
+                count = max(count - len(skipped), 0)
+                self.failed += len(skipped)
+            if not body:
+                return not skipped
+            outcome = self._transport.send(body, timeout)
+        except Exception as error:
+            outcome = Outcome(False, 0, _named(error))
+        if not outcome.success:
+            self.failed += count
+            self._report(f"{self._signal} do not reach {self._url}: {outcome.problem}")
+            return False
+        self.rejected += outcome.rejected
+        self.exported += max(count - outcome.rejected, 0)
+        if outcome.rejected:
+            self._report(f"{self._url} rejects some {self._signal}: {outcome.problem or 'it does not say why'}")
+        elif outcome.problem:
+            self._report(f"{self._url} warns about {self._signal}: {outcome.problem}")
+        return True
+
+    def close_by(self, moment: float) -> None:
+        """Let no request and no pause run past a moment on the monotonic clock, also those that are under way."""
+        self._transport.close_by(moment)
+
+    def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:  # noqa: ARG002 -- the interface's
+        """End at once what is under way, and take nothing more."""
+        self._shutdown = True
+        self._transport.shutdown()
+
+    def force_flush(self, timeout_millis: float = 30_000) -> bool:  # noqa: ARG002 -- the interface's
+        """Return True: exporters hold nothing back."""
+        return True
+
+
+class OTLPSpanExporter(_Exporter, SpanExporter):
+    """Exports spans."""
+
+    def __init__(self, report: Report | None = None, transport: Callable[[Settings], Transport] = Sender) -> None:
+        self._prepare("traces", report, transport)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send spans; never raise."""
+        done = self._export(encode_spans, spans, len)
+        return SpanExportResult.SUCCESS if done else SpanExportResult.FAILURE
+
+
+class OTLPLogExporter(_Exporter, LogRecordExporter):
+    """Exports log records."""
+
+    def __init__(self, report: Report | None = None, transport: Callable[[Settings], Transport] = Sender) -> None:
+        self._prepare("logs", report, transport)
+
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        """Send log records; never raise."""
+        done = self._export(encode_logs, batch, len)
+        return LogRecordExportResult.SUCCESS if done else LogRecordExportResult.FAILURE
+
+
+class OTLPMetricExporter(_Exporter, MetricExporter):
+    """Exports metrics, with the temporality and the histograms' aggregation that the environment prefers."""
+
+    def __init__(self, report: Report | None = None, transport: Callable[[Settings], Transport] = Sender) -> None:
+        self._prepare("metrics", report, transport)
+        MetricExporter.__init__(
+            self, preferred_temporality=_temporality(self._report), preferred_aggregation=_aggregation(self._report)
+        )
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float | None = 10_000, **_: Any) -> MetricExportResult:
+        """Send metrics; never raise."""
+        timeout = math.inf if timeout_millis is None else timeout_millis / 1000
+        done = self._export(encode_metrics, metrics_data, _points, timeout)
+        return MetricExportResult.SUCCESS if done else MetricExportResult.FAILURE
+
+
+def _points(data: MetricsData) -> int:
+    return sum(
+        len(getattr(metric.data, "data_points", ()))
+        for resource_metrics in data.resource_metrics
+        for scope_metrics in resource_metrics.scope_metrics
+        for metric in scope_metrics.metrics
+    )
+
+
+def _temporality(report: Report) -> dict[type, AggregationTemporality]:
+    given = os.environ.get(_TEMPORALITY, "").strip()
+    delta: tuple[type, ...] = ()
+    if given.upper() == "DELTA":
+        delta = (Counter, Histogram, ObservableCounter)
+    elif given.upper() == "LOWMEMORY":
+        delta = (Counter, Histogram)
+    elif given and given.upper() != "CUMULATIVE":
+        report(f"{_TEMPORALITY}: '{given}' is unknown; cumulative is used")
+    kinds = (Counter, UpDownCounter, Histogram, ObservableCounter, ObservableUpDownCounter, ObservableGauge)
+    return {
+        kind: AggregationTemporality.DELTA if kind in delta else AggregationTemporality.CUMULATIVE for kind in kinds
+    }
+
+
+def _aggregation(report: Report) -> dict[type, Aggregation]:
+    given = os.environ.get(_HISTOGRAM, "").strip()
+    if given.lower() == "base2_exponential_bucket_histogram":
+        return {Histogram: ExponentialBucketHistogramAggregation()}
+    if given and given.lower() != "explicit_bucket_histogram":
+        report(f"{_HISTOGRAM}: '{given}' is unknown; explicit_bucket_histogram is used")
+    return {Histogram: ExplicitBucketHistogramAggregation()}
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

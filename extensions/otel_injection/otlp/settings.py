@@ -1,0 +1,161 @@
+"""The exporters' settings: ``OTEL_EXPORTER_OTLP_*``, each also for one signal, which comes first.
+
+See https://opentelemetry.io/docs/specs/otel/protocol/exporter/. An unusable value costs only itself: one line names the
+variable and the value, and the next in the order of precedence, or the default, is used.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from opentelemetry.sdk.version import __version__
+
+Report = Callable[[str], object]
+"""Takes one line for people: what happened, and what to do."""
+
+_DEFAULT_ENDPOINT = "http://localhost:4318"
+_DEFAULT_TIMEOUT = 10.0
+_COMPRESSIONS = ("gzip", "deflate", "none")
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_ENCODED_VALUE = re.compile(r"[\x21-\x7e]*")
+_LIBERAL_VALUE = re.compile(r"[\x20-\x7e]*")
+"""With spaces, as in ``Authorization=Bearer abc``: taken as it is, like by the SDKs of other languages."""
+
+
+class Endpoint(NamedTuple):
+    """Where a signal is sent to. ``url`` is for people: a password in it is left out."""
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+    path: str
+    authorization: str | None
+
+
+class Settings(NamedTuple):
+    """What an exporter of one signal needs to know. ``timeout`` is in seconds and holds for all attempts together."""
+
+    signal: str
+    endpoint: Endpoint
+    headers: Mapping[str, str]
+    timeout: float
+    compression: str
+    certificate: str | None
+    client_key: str | None
+    client_certificate: str | None
+
+
+def read(signal: str, report: Report, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of ``traces``, ``metrics`` or ``logs``."""
+
+    def given(name: str) -> Iterator[tuple[str, str]]:
+        for variable in (f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}", f"OTEL_EXPORTER_OTLP_{name}"):
+            value = environ.get(variable, "").strip()
+            if value:
+                yield variable, value
+
+    def first(name: str) -> str | None:
+        return next((value for _, value in given(name)), None)
+
+    for variable, value in given("PROTOCOL"):
+        if value != "http/protobuf":
+            report(f"{variable}: '{value}' is not supported yet; http/protobuf is used")
+        break
+    endpoint = _endpoint(signal, given("ENDPOINT"), report)
+    headers = {
+        "content-type": "application/x-protobuf",
+        "user-agent": f"OTel-OTLP-Exporter-Python/{__version__}",
+        **_headers(given("HEADERS"), report),
+    }
+    if endpoint.authorization:
+        headers["authorization"] = endpoint.authorization
+    return Settings(
+        signal,
+        endpoint,
+        headers,
+        _timeout(given("TIMEOUT"), report),
+        _compression(given("COMPRESSION"), report),
+        first("CERTIFICATE"),
+        first("CLIENT_KEY"),
+        first("CLIENT_CERTIFICATE"),
+    )
+
+
+def _endpoint(signal: str, given: Iterator[tuple[str, str]], report: Report) -> Endpoint:
+    path = f"/v1/{signal}"
+    for variable, value in given:
+        # A signal's own endpoint is used as it is; to the one for all signals their paths are added.
+        base = variable == "OTEL_EXPORTER_OTLP_ENDPOINT"
+        try:
+            endpoint = _parse(value)
+            return _parse(value.removesuffix("/") + path) if base else endpoint
+        except ValueError as error:
+            report(f"{variable}: '{_shown(value)}' is ignored: {error}; it must look like {_DEFAULT_ENDPOINT}")
+    return _parse(_DEFAULT_ENDPOINT + path)
+
+
+def _parse(url: str) -> Endpoint:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("it does not begin with http:// or https://")
+    if not parts.hostname:
+        raise ValueError("there is no host in it")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if re.search(r"[^\x21-\x7e]", path + parts.hostname):
+        raise ValueError("there is a space or a letter in it that URLs cannot have")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    authorization = None
+    if parts.username is not None:
+        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        authorization = "Basic " + b64encode(secret.encode()).decode()
+    return Endpoint(_shown(url), parts.scheme, parts.hostname, port, path, authorization)
+
+
+def _shown(url: str) -> str:
+    """Return a URL without the password that may be in it."""
+    return re.sub(r"//[^/]*@", "//", url)
+
+
+def _headers(given: Iterator[tuple[str, str]], report: Report) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for variable, value in given:
+        for item in filter(None, map(str.strip, value.split(","))):
+            name, separator, content = (part.strip() for part in item.partition("="))
+            name = unquote(name).strip().lower()
+            if _ENCODED_VALUE.fullmatch(content):
+                content = unquote(content).strip()
+            elif not _LIBERAL_VALUE.fullmatch(content):
+                separator = ""
+            if separator and _HEADER_NAME.fullmatch(name) and not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", content):
+                headers[name] = content
+            else:  # the value may be a secret
+                report(f"{variable}: the entry '{name}' is unusable and left out; it must look like name=url%20encoded")
+        break  # the headers for one signal replace those for all
+    return headers
+
+
+def _timeout(given: Iterator[tuple[str, str]], report: Report) -> float:
+    for variable, value in given:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if 0 < seconds < 1e9:
+            return seconds
+        report(f"{variable}: '{value}' is not a number of seconds above 0 and ignored")
+    return _DEFAULT_TIMEOUT
+
+
+def _compression(given: Iterator[tuple[str, str]], report: Report) -> str:
+    for variable, value in given:
+        if value.lower() in _COMPRESSIONS:
+            return value.lower()
+        report(f"{variable}: '{value}' is unknown and ignored; it can be gzip, deflate or none")
+    return "none"
