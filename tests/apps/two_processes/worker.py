@@ -1,4 +1,4 @@
-"""Work off the orders in a process of their own, then check the worker's own health and end."""
+"""Work off the orders in a process of its own, and give up when the worker's health check fails."""
 
 import multiprocessing
 import os
@@ -18,6 +18,9 @@ def healthy():
 
 
 def main():
+    if not healthy():
+        print("worker: unhealthy at start", file=sys.stderr)
+        return 1
     spawn = multiprocessing.get_context("spawn")
     child = spawn.Process(target=work, args=(7,))
     child.start()
