@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """The engine, which docker, its SDK and testcontainers talk to without being told."""
-    with running_engine() as found, pytest.MonkeyPatch.context() as patch:
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(running_engine())
+        except UserError as error:
+            pytest.exit(str(error), returncode=1)
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in found.env.items():
             patch.setenv(name, value)
         yield found
@@ -47,7 +53,7 @@ def base_image(engine: Engine, python: str) -> str:
     except UserError as error:
         if python in bases.OPTIONAL:
             pytest.skip(str(error))
-        raise
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")

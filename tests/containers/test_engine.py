@@ -97,6 +97,25 @@ def test_a_multi_platform_build_is_pushed_with_its_provenance(engine: Engine, re
     assert platforms == [*PLATFORMS, "unknown", "unknown"]  # the attestations are the unknown ones
 
 
+def test_an_engine_that_docker_already_reaches_is_used_and_left_running(engine: Engine) -> None:
+    with engines.engine() as found:
+        assert (found.env["DOCKER_HOST"], found.private) == (engine.env.get("DOCKER_HOST"), False)
+    assert engine.run("version")
+
+
+@private
+def test_where_docker_reaches_nothing_and_the_user_is_not_root_it_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with (
+        pytest.raises(UserError, match=r"^no container engine for the tests \(.+\): install Docker .+$"),
+        engines.engine(),
+    ):
+        pass
+
+
 def test_a_program_for_arm64_runs_under_qemu(context: Path) -> None:
     command = [str(tool("qemu-aarch64")), str(context / "arm64/busybox"), "echo", "hello"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "hello\n"
