@@ -19,14 +19,17 @@ main() {
             sed -n '2,/^set/s/^# \{0,1\}//p' build.sh
             exit
             ;;
-        *[!a-z_]*) no_session ;;
+        _* | *[!a-z_]*) no_session ;;
     esac
     grep -q "^def $session(session" noxfile.py || no_session
 
     # Those of the shell that this was called from are not meant for what runs here.
     unset VIRTUAL_ENV PYTHONPATH PYTHONHOME
+    # An account without a home, as containers have it, keeps its downloads here.
+    cache=${XDG_CACHE_HOME:-${HOME:-}/.cache}
+    mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] || export XDG_CACHE_HOME="$root/.venv/cache"
     python=$(find_python) || exit
-    made_by="$python $root $(cksum <requirements/tools.txt)"
+    made_by="$root $("$python" -c 'import sys; print(sys.base_prefix, sys.hexversion)') $(cksum <requirements/tools.txt)"
     [ "$(cat .venv/made-by 2>/dev/null)" = "$made_by" ] || make_environment
     exec .venv/bin/python -m nox --session "$session" -- "$@"
 }
@@ -40,30 +43,32 @@ no_session() {
     fail "there is no session '$session': choose one of $(sed -n 's/^def \([a-z][a-z_]*\)(session.*/\1/p' noxfile.py | xargs)"
 }
 
-# Prints path and version of the first Python that is new enough.
+# Prints the path of the first Python that is new enough.
 find_python() {
     for name in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
-        "$name" -c 'import sys; sys.version_info >= (3, 10) or sys.exit(1); print(sys.executable, sys.version.split()[0])' \
-            2>/dev/null && return
+        "$name" -c 'import sys; sys.exit(1) if sys.version_info < (3, 10) else print(sys.executable)' 2>/dev/null && return
     done
     fail "there is no Python 3.10 or later on PATH (as python3, or python3.10 to python3.14): install one"
 }
 
-# Runs a command and shows nothing of it unless it fails: then, in one line, what it said last of an error.
+# Runs a command and shows nothing of it unless it fails: then, in one line, its last error, or what it said last.
 run() {
     what=$1
     shift
     output=$("$@" 2>&1) && return
-    reason=$(printf '%s\n' "$output" | sed -n 's/^ *\(ERROR\|error\|E\): *//p' | tail -n 1)
-    fail "$what: ${reason:-$(printf '%s\n' "$output" | tail -n 1)}"
+    fail "$what: $(printf '%s\n' "$output" | awk '
+        sub(/^ *(ERROR|error|E): */, "") { text = $0; found = 1; next }
+        { text = found ? text " " $0 : $0 }
+        END { gsub(/  +/, " ", text); print text }')"
 }
 
 # Fills .venv with exactly what requirements/tools.txt says; made-by, written last, says that it is complete.
 make_environment() {
-    python=${python% *}
     echo "  preparing .venv (once) ..."
     run "cannot remove $root/.venv" rm -rf .venv
     run "cannot write to $root" mkdir -p .venv/bootstrap/wheels
+    free=$(df -Pk . | awk 'END { print int($4 / 1024) }')
+    [ "$free" -ge 1000 ] || fail "only $free MB are free in $root: make room for 1000 MB"
     find_pip
     run "cannot download requirements/tools.txt (see the network, and pip's index and certificate settings)" \
         pip download --no-deps --only-binary :all: --require-hashes --dest .venv/bootstrap/wheels \
@@ -100,13 +105,15 @@ find_pip() {
 
 # Debian and Ubuntu have pip in packages of its own. Downloading one needs no root and installs nothing.
 unpack_pip() {
+    problem="cannot download Debian's package python3-pip-whl (see the network and /etc/apt, or install python3-pip)"
     mkdir -p .venv/bootstrap/lists .venv/bootstrap/cache
     (
         cd .venv/bootstrap
-        apt-get --quiet download python3-pip-whl >/dev/null 2>&1 ||
-            # no package lists, as in a container's image, or old ones
-            run "cannot update the lists of Debian's packages; install python3-pip" private_apt update &&
-            run "cannot download Debian's package python3-pip-whl; install python3-pip" private_apt download python3-pip-whl
+        # Without package lists, as in a container's image, or with old ones: lists of our own.
+        if ! apt-get --quiet download python3-pip-whl >/dev/null 2>&1; then
+            run "$problem" private_apt update
+            run "$problem" private_apt download python3-pip-whl
+        fi
     )
     run "cannot unpack Debian's package python3-pip-whl" dpkg-deb -x "$(echo .venv/bootstrap/python3-pip-whl_*.deb)" .venv/bootstrap/debian
 }
