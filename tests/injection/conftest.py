@@ -40,7 +40,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             chosen = metafunc.config.getoption("--python", None) or pythons.find()
         except UserError as error:
             raise pytest.UsageError(str(error)) from None
-        metafunc.parametrize("python", chosen, ids=[pythons.version(path) for path in chosen], scope="session")
+        versions = [pythons.version(path) for path in chosen]
+        if "" in versions:
+            raise pytest.UsageError(f"--python {chosen[versions.index('')]} does not start: name an interpreter")
+        metafunc.parametrize("python", chosen, ids=versions, scope="session")
 
 
 @pytest.fixture(scope="session")

@@ -27,3 +27,17 @@ def test_every_outbound_call_of_a_script_is_a_client_span(
     assert {span.resource["process.pid"] for span in receiver.spans} == {injected.process.pid}
     assert comparable(injected.stdout) == comparable(plain.stdout)
     assert comparable(injected.stderr, mount) == comparable(plain.stderr)
+
+
+def test_the_containers_own_pythonpath_stays_in_force(
+    start: StartApp, mount: Path, receiver: Receiver, tmp_path: Path
+) -> None:
+    """A module that the app finds by its own PYTHONPATH, which the operator puts between its entries, is found."""
+    (tmp_path / "pricing.py").write_text("currency = 'EUR'\n")
+    command = ["python", "-c", "import pricing; print(pricing.currency, pricing.__file__)"]
+    plain = start(command, "script", {"PYTHONPATH": str(tmp_path)})
+    env = operator_env(mount, service="prices", endpoint=receiver.endpoint, app_pythonpath=str(tmp_path))
+    injected = start(command, "script", env)
+    assert (injected.wait(), plain.wait()) == (0, 0)
+    assert plain.stdout == f"EUR {tmp_path}/pricing.py\n"
+    assert (injected.stdout, injected.stderr) == (plain.stdout, plain.stderr)
