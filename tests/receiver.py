@@ -80,8 +80,7 @@ class Receiver:
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        self._host = host
-        self._port = port
+        self._host, self._port = host, port
         self._changed = threading.Condition()
         self._requests: list[Request] = []
         self._received: dict[str, list[Any]] = {"spans": [], "points": [], "logs": []}
