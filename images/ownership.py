@@ -35,6 +35,12 @@ APP = frozenset(
 TYPING_ONLY = frozenset({"_typeshed"})
 """Names that exist for type checkers alone."""
 
+LAZY = {"wrapt.synchronization": "asyncio"}
+"""By module of the payload, what it imports for a function that apps may never call.
+
+``asyncio`` brings ``ssl``: imported before gevent has patched it, it would recurse for ever (contrib issue 2758).
+"""
+
 QUIET = "otel_injection.quiet"
 """What private copies use for ``warnings``; see there."""
 

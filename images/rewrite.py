@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from images.errors import UserError
-from images.ownership import NAMESPACES, PRIVATE, QUIET, Ownership
+from images.ownership import LAZY, NAMESPACES, PRIVATE, QUIET, Ownership
 
 _FROM = re.compile(rb"(from\s+)([\w.]+)")
 
@@ -48,6 +48,8 @@ def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
     for node in ast.walk(tree):
         if private and isinstance(node, ast.Import | ast.ImportFrom) and _warns(node, name):
             edits.append((*span(node), _quietly(node, name)))
+        elif isinstance(node, ast.Import) and LAZY.get(name) == node.names[0].name:
+            edits.append((*span(node), _lazily(LAZY[name])))
         elif isinstance(node, ast.Import):
             edits += _edit_import(node, span(node), source, name, ownership)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -66,6 +68,10 @@ def _line_offsets(source: bytes) -> list[int]:
     for line in source.splitlines(keepends=True):
         offsets.append(offsets[-1] + len(line))
     return offsets
+
+
+def _lazily(module: str) -> bytes:
+    return f"from otel_injection import lazy; {module} = lazy.Module({module!r})".encode()
 
 
 def _warns(node: ast.Import | ast.ImportFrom, name: str) -> bool:

@@ -84,6 +84,13 @@ def test_private_copies_warn_nobody(before: str, after: str) -> None:
     assert rewrite(b"import warnings", "typing_extensions", OWNERSHIP) == b"import warnings"
 
 
+def test_what_gevent_must_patch_first_is_imported_at_first_use() -> None:
+    assert rewrite(b"import asyncio", "wrapt.synchronization", OWNERSHIP) == (
+        b"from otel_injection import lazy; asyncio = lazy.Module('asyncio')"
+    )
+    assert rewrite(b"import asyncio", "wrapt.wrappers", OWNERSHIP) == b"import asyncio"
+
+
 def test_a_dependency_that_no_table_names_fails_the_build() -> None:
     with pytest.raises(UserError, match="'newcomer'"):
         rewrite(b"import newcomer.part", "opentelemetry.instrumentation.new", OWNERSHIP)

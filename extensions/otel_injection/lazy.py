@@ -1,0 +1,16 @@
+"""Imports at first use, in private copies of packages that import more than an app may have wanted."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+class Module:
+    """Stands for a module of the standard library until one of its names is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(importlib.import_module(self._name), attribute)
