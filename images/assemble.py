@@ -50,6 +50,7 @@ def assemble() -> Path:
             _fill(work, payload)
         with step("compile byte code for CPython 3.10 to 3.14"):
             bytecode.compile_tree(work)
+            bytecode.verify_tree(work)
         work.chmod(0o755)
         shutil.rmtree(TREE, ignore_errors=True)
         work.rename(TREE)
@@ -162,9 +163,7 @@ def _licences(distributions: list[PathDistribution]) -> bytes:
             and "LICENSE" in file.name.upper()
             and (text := each.read_text(_inside(file.as_posix())))
         ]
-        for text in texts or [
-            _field(each, "License-Expression") or _field(each, "License") or "see its sources"
-        ]:
+        for text in texts or [_field(each, "License-Expression") or _field(each, "License") or "see its sources"]:
             by_text.setdefault(text, []).append(f"{each.name} {each.version}")
     rule = "=" * 100
     return "\n".join(f"{rule}\n{', '.join(names)}\n{rule}\n{text}" for text, names in by_text.items()).encode()
