@@ -292,6 +292,15 @@ def give(settings: Settings, connection: Connection) -> None:
         connection.close()
 
 
+def _forget() -> None:
+    """Let go, in a forked child, of the parent's idle connections, which would stay open for as long as it lives."""
+    while _idle:
+        _idle.popitem()[1].close()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
 def _key(settings: Settings) -> tuple[Any, ...]:
     endpoint = settings.endpoint
     authority = (endpoint.scheme, endpoint.host, endpoint.port)

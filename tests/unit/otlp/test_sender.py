@@ -284,11 +284,18 @@ def test_a_server_of_another_kind_fails_at_once_and_is_recognised(sender: Make, 
     assert seconds < 0.8
 
 
-@pytest.mark.parametrize("serve", [servers.silent, servers.deaf, servers.dripping])
-def test_the_timeout_holds_for_the_whole_export(sender: Make, serve: Any) -> None:
+BLOCKING = [
+    (servers.silent, 3, "waiting for the answer"),
+    (servers.dripping, 3, "waiting for the answer"),
+    (servers.deaf, 20_000_000, "sending"),
+]
+
+
+@pytest.mark.parametrize(("serve", "size", "doing"), BLOCKING)
+def test_the_timeout_holds_for_the_whole_export(sender: Make, serve: Any, size: int, doing: str) -> None:
     with servers.listening(serve) as url:
-        outcome, seconds = timed(lambda: sender(url, timeout="1").send(b"x" * 20_000_000))
-    assert "time ran out" in outcome.problem
+        outcome, seconds = timed(lambda: sender(url, timeout="1").send(b"x" * size))
+    assert f"time ran out while {doing}" in outcome.problem
     assert 0.9 < seconds < 1.3
 
 
@@ -306,38 +313,44 @@ def test_the_timeout_holds_for_tls(sender: Make) -> None:
     assert 0.9 < seconds < 1.3
 
 
-def closing(traces: Sender, seconds: float) -> tuple[Outcome, float]:
+def closing(traces: Sender, size: int = 3) -> tuple[Outcome, float]:
     """Send from another thread, set a deadline once that is under way, and return how late after it the thread ends."""
     outcomes: list[Outcome] = []
-    thread = threading.Thread(target=lambda: outcomes.append(traces.send(b"x" * 20_000_000)), daemon=True)
+    thread = threading.Thread(target=lambda: outcomes.append(traces.send(b"x" * size)), daemon=True)
     thread.start()
     time.sleep(0.3)
-    moment = time.monotonic() + seconds
+    moment = time.monotonic() + 0.5
     traces.close_by(moment)
     thread.join(8)
     assert not thread.is_alive()
     return outcomes[0], time.monotonic() - moment
 
 
-@pytest.mark.parametrize("serve", [servers.silent, servers.deaf, servers.dripping])
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_closing_cuts_off_what_is_under_way(sender: Make, serve: Any, scheme: str) -> None:
+@pytest.mark.parametrize(("serve", "size", "doing"), BLOCKING)
+def test_closing_cuts_off_requests(sender: Make, serve: Any, size: int, doing: str) -> None:
     with servers.listening(serve) as url:
-        outcome, late = closing(sender(url.replace("http:", f"{scheme}:")), 0.5)
-    assert not outcome.success
-    assert late < 0.3
+        outcome, late = closing(sender(url), size)
+    assert f"time ran out while {doing}" in outcome.problem
+    assert -0.1 < late < 0.3
+
+
+def test_closing_cuts_off_negotiating_tls(sender: Make) -> None:
+    with servers.listening(servers.silent) as url:
+        outcome, late = closing(sender(url.replace("http:", "https:")))
+    assert "time ran out while negotiating TLS" in outcome.problem
+    assert -0.1 < late < 0.3
 
 
 def test_closing_cuts_off_connecting(sender: Make) -> None:
     with servers.black_hole() as url:
-        outcome, late = closing(sender(url), 0.5)
+        outcome, late = closing(sender(url))
     assert not outcome.success
     assert late < 0.3
 
 
 def test_closing_cuts_off_pauses(sender: Make) -> None:
     with Collector(*[Reply(503, (("Retry-After", "5"),))] * 5) as collector:
-        outcome, late = closing(sender(collector.url), 0.5)
+        outcome, late = closing(sender(collector.url))
     assert "503" in outcome.problem
     assert late < 0.3
 
@@ -402,6 +415,31 @@ def test_a_forked_child_uses_a_connection_of_its_own(ca: trustme.CA, tmp_path: P
     peers = {body: {each.peer for each in collector.requests if each.body == body} for body in (b"parent", b"child")}
     assert [len(peers[b"parent"]), len(peers[b"child"])] == [1, 1]
     assert peers[b"parent"] != peers[b"child"]
+
+
+QUIET = """
+import os, sys
+from otel_injection.otlp import settings
+from otel_injection.otlp.sender import Sender
+sender = Sender(settings.read("traces", print))
+assert sender.send(b"parent").success
+open_before = len(os.listdir("/proc/self/fd"))
+child = os.fork()
+if not child:
+    sys.exit(len(os.listdir("/proc/self/fd")) != open_before - 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+sender.shutdown()
+"""
+
+
+def test_a_forked_child_lets_go_of_the_parents_connection() -> None:
+    """Without a warning, also where they are errors."""
+    with Collector() as collector:
+        environ = {"PYTHONPATH": str(EXTENSIONS), "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+        ran = subprocess.run(
+            [sys.executable, "-W", "error", "-c", QUIET], env=environ, capture_output=True, text=True, timeout=30
+        )
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 _seen: list[tuple[object, object]] = []
