@@ -231,7 +231,7 @@ static void copy_directory(int from, const char *name, int to, const char *as, c
     if (preserve)
         return give_attributes(to, as, st);
     if (made) /* what the kernel took over from the parent (set-gid) stays */
-        final = (now & 07000) | (st->st_mode & 0777 & ~mask);
+        final = (now & S_ISGID) | (st->st_mode & 01777 & ~mask);
     if (final != now && fchmodat(to, as, final, 0))
         fail_at(DESTINATION, "set the mode of");
 }
