@@ -117,6 +117,15 @@ def containers(session: nox.Session) -> None:
     _pytest(session, "tests/containers")
 
 
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what our own code costs."""
+    _expect(session, "")
+    _install(session, "tests")
+    for each in sorted(ROOT.glob("benchmarks/*.py")):
+        session.run("python", str(each.relative_to(ROOT)), env={"PYTHONPATH": "extensions"})
+
+
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
     """Write requirements/*.txt anew with the newest releases and print what changed."""
