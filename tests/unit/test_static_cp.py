@@ -202,7 +202,7 @@ COPIES = [
     ("arguments", "umask"),
     [(arguments, 0o022) for arguments in COPIES]
     + [
-        (arguments, umask) for arguments in [*COPIES[:3], "-a src/. dst/", "-p file new"] for umask in (0, 0o077, 0o377)
+        (arguments, umask) for arguments in [*COPIES[:3], "-a src/. dst/", "-p file new"] for umask in (0, 0o077, 0o277)
     ],
 )
 def test_copies_as_gnu_cp(folder: Path, arguments: str, umask: int, user: int | None) -> None:
