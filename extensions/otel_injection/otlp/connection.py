@@ -9,7 +9,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from otel_injection.otlp import proxy
+from otel_injection.otlp import proxy, tls
 from otel_injection.otlp.deadline import Deadline, OutOfTimeError
 from otel_injection.otlp.settings import Settings
 
@@ -20,10 +20,6 @@ _LARGEST_ANSWER = 64 * 1024
 """Bytes read of an answer; a connection with a longer one is not used again."""
 
 _IN_PROGRESS = frozenset({errno.EAGAIN, errno.EINPROGRESS, errno.EALREADY})
-
-
-class UnusableError(Exception):
-    """Settings with which no attempt can succeed. The text is for people."""
 
 
 class Http2Error(Exception):
@@ -52,11 +48,8 @@ class Connection:
 
         self.pid = os.getpid()
         endpoint = settings.endpoint
-        try:
-            via = proxy.find(endpoint)
-        except ValueError as error:
-            raise UnusableError(str(error)) from None
-        context = _tls(settings) if endpoint.scheme == "https" else None
+        via = proxy.find(endpoint)
+        context = tls.context(settings) if endpoint.scheme == "https" else None
         self._prefix = ""
         self._headers: dict[str, str] = {}
         if via is not None and context is None:
@@ -175,12 +168,12 @@ class _Stream:
     def encrypt(self, context: SSLContext, host: str) -> None:
         """Begin TLS."""
         self.deadline.doing = "negotiating TLS"
-        tls = context.wrap_socket(self.socket, server_hostname=host, do_handshake_on_connect=False)
-        self.socket = tls
+        encrypted = context.wrap_socket(self.socket, server_hostname=host, do_handshake_on_connect=False)
+        self.socket = encrypted
         while True:
-            tls.settimeout(self.deadline.slice())
+            encrypted.settimeout(self.deadline.slice())
             try:
-                return tls.do_handshake()
+                return encrypted.do_handshake()
             except OSError as error:
                 if not _timed_out(error):
                     raise
@@ -242,35 +235,6 @@ def _connect_one(connecting: socket.socket, address: Any, deadline: Deadline) ->
 def _timed_out(error: OSError) -> bool:
     """Return whether only a slice is over; greenlet libraries raise errors of their own classes for it."""
     return error.errno != errno.ETIMEDOUT and (isinstance(error, TimeoutError) or "timed out" in str(error))
-
-
-def _tls(settings: Settings) -> SSLContext:
-    """Return a context made from the files as they are now, since certificates are renewed while processes run.
-
-    Like by the official exporter, the variables of the ``requests`` package are heard where there is no setting.
-    """
-    import ssl
-
-    trusted = settings.certificate or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    file = trusted
-    try:
-        if trusted and os.path.isdir(trusted):
-            context = ssl.create_default_context(capath=trusted)
-        else:
-            context = ssl.create_default_context(cafile=trusted)
-        file = settings.client_certificate
-        if file:
-            file = f"{file}' or '{settings.client_key}" if settings.client_key else file
-            # With a password, even an empty one, a locked key is an error; without, a question in the app's terminal.
-            context.load_cert_chain(settings.client_certificate or "", settings.client_key, password="")
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise UnusableError(
-            f"the certificate file '{file}' cannot be used ({why}); check OTEL_EXPORTER_OTLP_CERTIFICATE, "
-            "OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
-        ) from None
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 _idle: dict[tuple[Any, ...], Connection] = {}

@@ -7,7 +7,7 @@ from base64 import b64encode
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from otel_injection.otlp.settings import Endpoint
+from otel_injection.otlp.settings import Endpoint, UnusableError
 
 
 class Proxy(NamedTuple):
@@ -23,7 +23,7 @@ def find(endpoint: Endpoint) -> Proxy | None:
 
     Addresses of this machine, which no proxy can reach, and what ``no_proxy`` lists are spoken to directly.
 
-    :raises ValueError: the proxy is none that HTTP can be spoken to.
+    :raises UnusableError: the proxy is of a kind that is not supported.
     """
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None  # the modules below are large
@@ -37,7 +37,7 @@ def find(endpoint: Endpoint) -> Proxy | None:
         return None
     parts = urlsplit(url if "://" in url else f"http://{url}")
     if parts.scheme != "http" or not parts.hostname:
-        raise ValueError(f"a proxy of the kind '{parts.scheme}' is not supported; change {endpoint.scheme}_proxy")
+        raise UnusableError(f"a proxy of the kind '{parts.scheme}' is not supported; change {endpoint.scheme}_proxy")
     authorization = None
     if parts.username is not None:
         secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

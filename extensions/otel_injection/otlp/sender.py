@@ -14,9 +14,9 @@ from typing import NamedTuple
 from opentelemetry import context
 
 from otel_injection.otlp import connection, problems
-from otel_injection.otlp.connection import Answer, Connection, UnusableError
+from otel_injection.otlp.connection import Answer, Connection
 from otel_injection.otlp.deadline import Deadline, OutOfTimeError
-from otel_injection.otlp.settings import Settings
+from otel_injection.otlp.settings import Settings, UnusableError
 
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _ATTEMPTS = 6

@@ -28,6 +28,10 @@ _LIBERAL_VALUE = re.compile(r"[\x20-\x7e]*")
 """With spaces, as in ``Authorization=Bearer abc``: taken as it is, like by the SDKs of other languages."""
 
 
+class UnusableError(Exception):
+    """Settings with which no attempt can succeed. The text is for people."""
+
+
 class Endpoint(NamedTuple):
     """Where a signal is sent to. ``url`` is for people: a password in it is left out."""
 

@@ -238,6 +238,22 @@ def test_an_idle_connection_that_the_server_has_closed_is_replaced_without_sendi
     assert [request.body for request in collector.requests] == [b"first", b"second"]
 
 
+def test_what_the_server_says_unasked_is_not_taken_for_an_answer(sender: Make) -> None:
+    """Some say 408 when they close an idle connection."""
+
+    def serve(connected: Any, _: threading.Event) -> None:
+        connected.recv(65536)
+        connected.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        time.sleep(0.1)
+        connected.sendall(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+
+    with servers.listening(serve) as url:
+        traces = sender(url)
+        assert traces.send(b"first") == ACCEPTED
+        time.sleep(0.3)
+        assert traces.send(b"second") == ACCEPTED
+
+
 def test_an_idle_connection_that_the_server_closes_at_the_wrong_moment_costs_no_pause(sender: Make) -> None:
     with Collector(Reply(), None) as collector:
         traces = sender(collector.url)
@@ -382,12 +398,12 @@ def test_a_refused_connection_is_tried_again_until_the_deadline(sender: Make) ->
 
 
 FORKING = """
-import os, sys
+import ctypes, os, sys
 from otel_injection.otlp import settings
 from otel_injection.otlp.sender import Sender
 sender = Sender(settings.read("traces", print))
 assert sender.send(b"parent").success
-child = os.fork()
+child = os.fork() if sys.argv[1] == "python" else ctypes.PyDLL(None).fork()
 if not child:
     ok = sender.send(b"child").success and sender.send(b"child").success
     sender.shutdown()
@@ -399,8 +415,9 @@ sender.shutdown()
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_a_forked_child_uses_a_connection_of_its_own(ca: trustme.CA, tmp_path: Path, tls: bool) -> None:
-    """And the parent's goes on to work."""
+@pytest.mark.parametrize("by", ["python", "c"])
+def test_a_forked_child_uses_a_connection_of_its_own(ca: trustme.CA, tmp_path: Path, tls: bool, by: str) -> None:
+    """And the parent's goes on to work. Python's fork hooks do not run where C code forks."""
     ca.cert_pem.write_to_path(tmp_path / "ca.pem")
     with Collector(context=server_context(ca) if tls else None) as collector:
         environ = {
@@ -409,7 +426,7 @@ def test_a_forked_child_uses_a_connection_of_its_own(ca: trustme.CA, tmp_path: P
             "OTEL_EXPORTER_OTLP_CERTIFICATE": str(tmp_path / "ca.pem"),
         }
         ran = subprocess.run(
-            [sys.executable, "-W", "error", "-c", FORKING], env=environ, capture_output=True, text=True, timeout=30
+            [sys.executable, "-W", "error", "-c", FORKING, by], env=environ, capture_output=True, text=True, timeout=30
         )
     assert (ran.returncode, ran.stderr) == (0, "")
     peers = {body: {each.peer for each in collector.requests if each.body == body} for body in (b"parent", b"child")}

@@ -1,0 +1,42 @@
+"""What TLS needs to know: whom to trust, and whom to say that we are."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from otel_injection.otlp.settings import Settings, UnusableError
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+
+def context(settings: Settings) -> SSLContext:
+    """Return a context made from the files as they are now, since certificates are renewed while processes run.
+
+    Like by the official exporter, the variables of the ``requests`` package are heard where there is no setting.
+
+    :raises UnusableError: a file cannot be used.
+    """
+    import ssl
+
+    trusted = settings.certificate or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    file = trusted
+    try:
+        if trusted and os.path.isdir(trusted):
+            made = ssl.create_default_context(capath=trusted)
+        else:
+            made = ssl.create_default_context(cafile=trusted)
+        file = settings.client_certificate
+        if file:
+            file = f"{file}' or '{settings.client_key}" if settings.client_key else file
+            # With a password, even an empty one, a locked key is an error; without, a question in the app's terminal.
+            made.load_cert_chain(settings.client_certificate or "", settings.client_key, password="")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UnusableError(
+            f"the certificate file '{file}' cannot be used ({why}); check OTEL_EXPORTER_OTLP_CERTIFICATE, "
+            "OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
+        ) from None
+    made.set_alpn_protocols(["http/1.1"])
+    return made
