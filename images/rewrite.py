@@ -22,6 +22,8 @@ for _each in list(globals().values()):
 """
 """Frameworks that trace by themselves look for upstream's classes by the name of their module, to not do it twice."""
 
+_GET_LOGGER = b"__import__('otel_injection.journal').journal.get_logger"
+
 Edit = tuple[int, int, bytes]
 """Start and end offset in the source, and what takes the place."""
 
@@ -30,7 +32,8 @@ def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
     """Return the source of module ``name`` (its upstream name) with its imports pointing at their homes.
 
     In private copies of OpenTelemetry's own modules ``__name__`` becomes a literal of the upstream name, because scope
-    and logger names are made of it, and at their end the classes get upstream's ``__module__``.
+    and logger names are made of it; their loggers lead to ``otel_injection.journal``; at their end the classes get upstream's
+    ``__module__``.
     Raises UserError where an import cannot be rewritten.
     """
     offsets = _line_offsets(source)
@@ -54,6 +57,8 @@ def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
             edits += _edit_import(node, span(node), source, name, ownership)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             edits += _edit_from(node, span(node), source, name, ownership)
+        elif literal_name and isinstance(node, ast.Call) and _gets_own_logger(node):
+            edits.append((*span(node.func), _GET_LOGGER))
         elif isinstance(node, ast.Attribute):
             edits += _edit_attribute(node, span(node), ownership)
         elif isinstance(node, ast.Name) and node.id == "__name__" and literal_name and node not in keep_name:
@@ -95,6 +100,13 @@ def _quietly(node: ast.Import | ast.ImportFrom, name: str) -> bytes:
     if isinstance(node, ast.Import) and len(node.names) == 1:
         return f"from {package} import {module} as {node.names[0].asname or 'warnings'}".encode()
     raise UserError(f"{name}, line {node.lineno}: cannot rewrite an import of warnings together with others")
+
+
+def _gets_own_logger(node: ast.Call) -> bool:
+    """Return whether a call is ``getLogger(__name__)``, or of a name made of that."""
+    return ast.unparse(node.func) in ("getLogger", "logging.getLogger") and any(
+        isinstance(each, ast.Name) and each.id == "__name__" for argument in node.args for each in ast.walk(argument)
+    )
 
 
 def _relative_import_calls(tree: ast.AST) -> set[ast.expr]:

@@ -1,0 +1,26 @@
+"""Where the private copies' loggers lead: to our single lines, not to the app's handlers.
+
+Upstream's loggers stand in the app's hierarchy: what they say of our settings and our collector would appear in the
+app's log, with tracebacks, in the app's format, and would be exported as the app's. Their ``getLogger(__name__)`` is
+rewritten to ``get_logger``.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from otel_injection import report
+
+
+class _Journal(logging.Logger):
+    """A logger outside of the hierarchy; what is below a warning is not said."""
+
+    def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that it has in logging
+        error = record.exc_info[1] if record.exc_info else None
+        reason = f" ({type(error).__name__}: {error})" if error else ""
+        report.say(f"{record.getMessage()}{reason}", kind=f"{record.name}: {record.msg}")
+
+
+def get_logger(name: str) -> logging.Logger:
+    """Return the logger of a private module."""
+    return _Journal(name, logging.WARNING)
