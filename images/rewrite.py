@@ -10,19 +10,11 @@ import ast
 import re
 from collections.abc import Iterator
 
+from images import upstream_names
 from images.errors import UserError
 from images.ownership import LAZY, NAMESPACES, PRIVATE, QUIET, Ownership
 
 _FROM = re.compile(rb"(from\s+)([\w.]+)")
-
-_FOOTER = """
-for _each in list(globals().values()):
-    if isinstance(_each, type) and _each.__module__ == __name__:
-        _each.__module__ = {name!r}
-"""
-"""Frameworks that trace by themselves look for upstream's classes by the name of their module, to not do it twice."""
-
-_GET_LOGGER = b"__import__('otel_injection.journal').journal.get_logger"
 
 Edit = tuple[int, int, bytes]
 """Start and end offset in the source, and what takes the place."""
@@ -31,9 +23,7 @@ Edit = tuple[int, int, bytes]
 def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
     """Return the source of module ``name`` (its upstream name) with its imports pointing at their homes.
 
-    In private copies of OpenTelemetry's own modules ``__name__`` becomes a literal of the upstream name, because scope
-    and logger names are made of it; their loggers lead to ``otel_injection.journal``; at their end the classes get upstream's
-    ``__module__``.
+    Private copies of OpenTelemetry's own modules keep upstream's names: see ``images/upstream_names.py``.
     Raises UserError where an import cannot be rewritten.
     """
     offsets = _line_offsets(source)
@@ -46,8 +36,6 @@ def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
 
     edits: list[Edit] = []
     private = ownership.private(name)
-    literal_name = private and name.startswith("opentelemetry.")
-    keep_name = _relative_import_calls(tree)
     for node in ast.walk(tree):
         if private and isinstance(node, ast.Import | ast.ImportFrom) and _warns(node, name):
             edits.append((*span(node), _quietly(node, name)))
@@ -57,15 +45,18 @@ def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
             edits += _edit_import(node, span(node), source, name, ownership)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             edits += _edit_from(node, span(node), source, name, ownership)
-        elif literal_name and isinstance(node, ast.Call) and _gets_own_logger(node):
-            edits.append((*span(node.func), _GET_LOGGER))
         elif isinstance(node, ast.Attribute):
             edits += _edit_attribute(node, span(node), ownership)
-        elif isinstance(node, ast.Name) and node.id == "__name__" and literal_name and node not in keep_name:
-            edits.append((*span(node), repr(name).encode()))
+    if not (private and name.startswith("opentelemetry.")):
+        return _apply(edits, source)
+    edits += [(*span(node), text) for node, text in upstream_names.replacements(tree, name)]
+    return _apply(edits, source) + upstream_names.footer(name)
+
+
+def _apply(edits: list[Edit], source: bytes) -> bytes:
     for start, end, text in sorted(edits, reverse=True):
         source = source[:start] + text + source[end:]
-    return source + _FOOTER.format(name=name).encode() if literal_name else source
+    return source
 
 
 def _line_offsets(source: bytes) -> list[int]:
@@ -100,23 +91,6 @@ def _quietly(node: ast.Import | ast.ImportFrom, name: str) -> bytes:
     if isinstance(node, ast.Import) and len(node.names) == 1:
         return f"from {package} import {module} as {node.names[0].asname or 'warnings'}".encode()
     raise UserError(f"{name}, line {node.lineno}: cannot rewrite an import of warnings together with others")
-
-
-def _gets_own_logger(node: ast.Call) -> bool:
-    """Return whether a call is ``getLogger(__name__)``, or of a name made of that."""
-    return ast.unparse(node.func) in ("getLogger", "logging.getLogger") and any(
-        isinstance(each, ast.Name) and each.id == "__name__" for argument in node.args for each in ast.walk(argument)
-    )
-
-
-def _relative_import_calls(tree: ast.AST) -> set[ast.expr]:
-    """Find the arguments of ``import_module``: there ``__name__`` says where to look, and must be the real one."""
-    return {
-        argument
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func)
-        for argument in node.args
-    }
 
 
 def _edit_import(

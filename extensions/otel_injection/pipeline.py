@@ -93,7 +93,9 @@ class Pipeline:
 
 
 def _configure() -> Any:
-    from otel_injection import distro, system_metrics  # noqa: F401 - the import of distro triggers instrumentations
+    # The first import must be that of resource, which keeps the SDK's own imports from starting threads; that of distro
+    # triggers instrumentations.
+    from otel_injection import resource, distro, system_metrics  # noqa: F401 # isort: skip
     from otel_injection.configurator import Configurator
 
     state = Configurator().configure()  # type: ignore[no-untyped-call]

@@ -7,6 +7,7 @@ import platform
 import sys
 from typing import Any
 
+from opentelemetry.sdk import resources
 from opentelemetry.sdk.resources import _DEFAULT_RESOURCE, OTELResourceDetector, Resource
 from opentelemetry.util._importlib_metadata import entry_points
 
@@ -18,11 +19,26 @@ _INSTANCE_ID = "service.instance.id"
 _DETECTORS = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
 
 
-def create() -> Resource:
-    """Return the resource; detectors that ``OTEL_EXPERIMENTAL_RESOURCE_DETECTORS`` names run one after the other.
+def _in_turn(detectors: Any, initial_resource: Resource | None = None, timeout: int = 5) -> Resource:  # noqa: ARG001
+    """Detect without a thread pool.
 
-    Upstream runs them in a thread pool, which a process that is about to end, or that forks, cannot have.
+    The SDK does so in threads, even when it is imported: in a process that is ending there can be none, and one that
+    waited for the set-up, which waits for it, held the app for seconds.
     """
+    found = initial_resource or _DEFAULT_RESOURCE
+    for detector in detectors:
+        try:
+            found = found.merge(detector.detect())
+        except Exception as error:  # noqa: PERF203 - each gets its chance
+            report.say(f"{_DETECTORS}: {type(detector).__name__} failed: {type(error).__name__}: {error}")
+    return found
+
+
+resources.get_aggregated_resources = _in_turn
+
+
+def create() -> Resource:
+    """Return the resource; detectors that ``OTEL_EXPERIMENTAL_RESOURCE_DETECTORS`` names run one after the other."""
     resource = _DEFAULT_RESOURCE
     for name in names(_DETECTORS):
         if name not in ("otel", "*"):

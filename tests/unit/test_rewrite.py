@@ -93,9 +93,9 @@ def test_what_gevent_must_patch_first_is_imported_at_first_use() -> None:
 
 def test_private_loggers_are_outside_of_the_apps_hierarchy() -> None:
     source = b"_logger = logging.getLogger(__name__)\nroot = logging.getLogger()"
-    rewritten = rewrite(source, "opentelemetry.sdk.trace", OWNERSHIP).decode().splitlines()
-    assert rewritten[0] == "_logger = __import__('otel_injection.journal').journal.get_logger('opentelemetry.sdk.trace')"
-    assert rewritten[1] == "root = logging.getLogger()"
+    own, root, *_ = rewrite(source, "opentelemetry.sdk.trace", OWNERSHIP).decode().splitlines()
+    assert own == "_logger = __import__('otel_injection.journal').journal.get_logger('opentelemetry.sdk.trace')"
+    assert root == "root = logging.getLogger()"
 
 
 def test_a_dependency_that_no_table_names_fails_the_build() -> None:
