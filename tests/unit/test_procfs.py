@@ -118,8 +118,8 @@ def test_network_counters_are_psutils() -> None:
 
 
 @pytest.fixture
-def ports() -> Iterator[set[int]]:
-    """Sockets of every kind that is counted; gives the local ports they have."""
+def addresses() -> Iterator[set[object]]:
+    """Sockets of every kind that is counted; gives the addresses they have, and the empty one."""
     with ExitStack() as stack:
 
         def opened(family: int, kind: int) -> socket.socket:
@@ -137,17 +137,17 @@ def ports() -> Iterator[set[int]]:
             datagram.bind((host, 0))
             datagram.connect(datagram.getsockname())
             found += [listening, client, datagram, accepted]
-        yield {each.getsockname()[1] for each in found}
+        yield {(), *(each.getsockname()[:2] for each in found)}
 
 
-def test_connections_are_psutils(ports: set[int]) -> None:
+def test_connections_are_psutils(addresses: set[object]) -> None:
     """Families, types, addresses and states of both IP versions; the owner is left out, as for foreign processes."""
 
     def mine(connections: Any) -> Counter[Any]:
         return Counter(
             (each.family, each.type, each.type.value, each.laddr, each.raddr, each.status)
             for each in connections
-            if each.laddr and each.laddr.port in ports
+            if each.laddr and each.laddr in addresses and each.raddr in addresses
         )
 
     ours = procfs.net_connections()
@@ -260,8 +260,42 @@ def test_the_instrumentation_sees_every_metric_that_psutil_gives(tmp_path: Path)
             continue
         assert ours[name].keys() == theirs[name].keys(), name
         for attributes, value in ours[name].items():
-            if name.startswith(("system.cpu.time", "system.memory", "system.swap", "process.memory", "process.thread")):
+            if name.startswith(("system.cpu.time", "system.memory", "system.swap", "process.thread")):
                 assert value == pytest.approx(theirs[name][attributes], rel=0.2, abs=30), (name, attributes)
+
+
+@needs_root
+def test_every_field_comes_from_the_column_that_psutils_does(tmp_path: Path) -> None:
+    """Files with another number in every place, so that no two fields can be mistaken."""
+    numbers = " ".join(str(number * 1000) for number in range(1, 18))
+    inner = " ".join(str(number) for number in range(101, 153))
+    names = "MemTotal MemFree MemAvailable Buffers Cached Active Inactive SwapTotal SwapFree Shmem Slab SReclaimable"
+    sizes = {name: 9_000_000 if name == "MemTotal" else 8_000 + index for index, name in enumerate(names.split())}
+    files = {
+        "diskstats": f"8 0 sda {numbers}\n8 1 sda1 {inner[:67]}\n",
+        "meminfo": "".join(f"{name}:  {size} kB\n" for name, size in sizes.items()),
+        "vmstat": "nr_free_pages 5\npswpin 6\npswpout 7\nlater 8\n",
+        "stat": f"cpu  {numbers[:49]}\ncpu0 {inner[:39]}\ncpu1 {numbers[:49]}\nintr 1 2\n",
+        "$$/net/dev": f"Inter-\n face\n  eth0: {inner[:63]}\n lo:{' '.join(inner.split()[16:32])}\n",
+        "$$/io": "rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 5\nwrite_bytes: 6\ncancelled_write_bytes: 7\n",
+        "$$/statm": "11 12 13 14 15 16 17\n",
+        "$$/stat": f"9 (a) b) S {inner}\n",
+    }
+    mounts = []
+    for index, (name, content) in enumerate(files.items()):
+        (tmp_path / str(index)).write_text(content)
+        mounts.append(f"mount --bind {tmp_path / str(index)} /proc/{name}")
+    script = (
+        "import psutil\nfrom otel_injection import procfs\n"
+        "for each in (procfs, psutil):\n"
+        "    process = each.Process()\n"
+        "    print(each.cpu_times(), each.cpu_times(percpu=True), each.virtual_memory(), each.swap_memory(),\n"
+        "        each.disk_io_counters(perdisk=True), each.net_io_counters(), each.net_io_counters(pernic=True),\n"
+        "        process.io_counters(), process.memory_info(), process.cpu_times())\n"
+    )
+    ours, theirs = in_namespace("-m", " && ".join(mounts), script).splitlines()
+    assert ours == theirs
+    assert "errin=" in ours
 
 
 @needs_root
