@@ -28,10 +28,10 @@ os.environ["PATH"] = os.pathsep.join([str(Path(find_uv_bin()).parent), os.enviro
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
-    """Let an error begin with ``error: ``, and drop nox's repeating that a command failed that has said why."""
+    """Let an error begin with ``error: ``, and drop what says again that a command failed that has said why."""
     text = record.getMessage()
-    if record.levelno < logging.ERROR:
-        return True
+    if record.levelno < logging.ERROR or text.startswith("* "):  # a line of the summary at the end
+        return not re.match(r"\* test: |Session test ", text)  # which only sets off the others
     if not re.search(r"failed with exit code -?\d+:?$|^Session .* failed", text):
         sys.stderr.write(f"error: {' '.join(text.removeprefix('error: ').split())}\n")
     return False
@@ -135,10 +135,8 @@ def lock(session: nox.Session) -> None:
 
 def _install(session: nox.Session, name: str) -> None:
     """Make the session's environment hold exactly what the lock says."""
-    lock = f"requirements/{name}.txt"
-    session.run_install(
-        "uv", "pip", "sync", "--quiet", "--require-hashes", "--only-binary", ":all:", lock, external=True
-    )
+    command = ["uv", "pip", "sync", "--require-hashes", "--only-binary", ":all:", f"requirements/{name}.txt"]
+    session.run_install(*command, external=True, silent=True)
 
 
 def _pytest(session: nox.Session, folder: str, *command: str) -> None:
