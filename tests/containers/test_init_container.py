@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 from docker.types import Mount
 
 from images.engine import Engine
-from images.paths import ARCHIVE, IMAGE_TREE
+from images.paths import ARCHIVE, IMAGE_TREE, ROOT
 from images.platforms import PLATFORMS
 from images.tools import tool
 from tests.containers.pods import INIT_USER, OPERATORS_COMMAND, OPERATORS_MOUNT, OTHER_MOUNT, Copied, init
@@ -113,6 +116,27 @@ def test_a_restarted_init_container_succeeds(image: str, images: dict[str, dict[
     (volume / "bin" / "opentelemetry-instrument").unlink()
     assert copy(image, OPERATORS_COMMAND, volume) == DONE
     assert in_volume(volume, times=False) == in_image(images["linux/amd64"], times=False)
+
+
+@pytest.fixture(scope="module")
+def pushed(engine: Engine, image: str, registry: str) -> str:
+    """The image as the resource names it that ``./build.sh push`` printed."""
+    command = [str(ROOT / "build.sh"), "push", f"{registry}/autoinstrumentation-python:dev"]
+    done = subprocess.run(command, env={**os.environ, **engine.env}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    name = yaml.safe_load(done.stdout)["spec"]["python"]["image"]
+    assert name.startswith(f"{registry}/autoinstrumentation-python@sha256:")
+    return str(name)
+
+
+@pytest.mark.parametrize("platform", [str(platform) for platform in PLATFORMS])
+def test_what_is_pushed_copies_the_same(
+    engine: Engine, pushed: str, images: dict[str, dict[str, Entry]], volume: Path, platform: str
+) -> None:
+    """Pulled by the digest that the printed resource pins, it does on each platform what the built image does."""
+    engine.run("pull", "--platform", platform, pushed)
+    assert copy(pushed, OPERATORS_COMMAND, volume, platform=platform) == DONE
+    assert in_volume(volume, times=False) == in_image(images[platform], times=False)
 
 
 def test_the_images_user_is_one_that_runs_as_non_root(engine: Engine, image: str) -> None:
