@@ -281,7 +281,7 @@ def test_every_field_comes_from_the_column_that_psutils_does(tmp_path: Path) -> 
         "$$/statm": "11 12 13 14 15 16 17\n",
         "$$/stat": f"9 (a) b) S {inner}\n",
     }
-    mounts = []
+    mounts = ["mount -t tmpfs none /proc/$$/net", "touch /proc/$$/net/dev"]
     for index, (name, content) in enumerate(files.items()):
         (tmp_path / str(index)).write_text(content)
         mounts.append(f"mount --bind {tmp_path / str(index)} /proc/{name}")
@@ -295,7 +295,23 @@ def test_every_field_comes_from_the_column_that_psutils_does(tmp_path: Path) -> 
     )
     ours, theirs = in_namespace("-m", " && ".join(mounts), script).splitlines()
     assert ours == theirs
-    assert "errin=" in ours
+    assert "'eth0': snetio(bytes_sent=109, bytes_recv=101" in ours
+
+
+@needs_root
+def test_cpu_percentages_count_virtual_guests_once(tmp_path: Path) -> None:
+    """The kernel has guests' time in the user's, too; psutil's percentages come out of the same two files."""
+    fake = tmp_path / "stat"
+    before, after = "cpu 1000 500 300 9000 40 50 60 70 800 400", "cpu 2000 800 350 9900 50 40 90 75 1300 600"
+    fake.write_text(f"{before}\n")
+    script = (
+        "import psutil\nfrom otel_injection import procfs\n"
+        "for each in (procfs, psutil): each.cpu_times_percent()\n"
+        f"with open({str(fake)!r}, 'w') as file: file.write({after!r})\n"
+        "for each in (procfs, psutil): print(each.cpu_times_percent())\n"
+    )
+    ours, theirs = in_namespace("-m", f"mount --bind {fake} /proc/stat", script).splitlines()
+    assert ours == theirs
 
 
 @needs_root
