@@ -33,7 +33,8 @@ def _in_one_line(record: logging.LogRecord) -> bool:
     if record.levelno < logging.ERROR or text.startswith("* "):  # a line of the summary at the end
         return not re.match(r"\* test: |Session test ", text)  # which only sets off the others
     if not re.search(r"failed with exit code -?\d+:?$|^Session .* failed", text):
-        sys.stderr.write(f"error: {' '.join(text.removeprefix('error: ').split())}\n")
+        reason = re.split(r"(?m)^error: ", text)[-1]
+        sys.stderr.write(f"error: {' '.join(reason.split())}\n")
     return False
 
 
