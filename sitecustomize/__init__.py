@@ -12,14 +12,18 @@ _MOUNT = os.path.dirname(os.path.dirname(os.path.dirname(_FOLDER)))
 def initialize(*, swallow_exceptions: bool = True) -> None:
     """Start the injection in this process, as ``sitecustomize`` does; calling it again changes nothing.
 
-    ``swallow_exceptions`` is accepted for upstream's signature: nothing of ours is raised into an app in either case.
+    Raises what stands against it, such as a damaged payload, only without ``swallow_exceptions``. The payload goes to
+    the end of ``sys.path``: upstream's own ``sitecustomize``, where a command wraps the app with it, has left it ahead
+    of the app's packages.
     """
-    del swallow_exceptions
-    if _MOUNT not in sys.path:
-        sys.path.append(_MOUNT)
-    from otel_injection import start
+    sys.path[:] = [each for each in sys.path if each not in (_FOLDER, _MOUNT)] + [_MOUNT]
+    try:
+        from otel_injection import start
 
-    start.start(_MOUNT)
+        start.start(_MOUNT)
+    except Exception:
+        if not swallow_exceptions:
+            raise
 
 
 def run() -> None:

@@ -18,6 +18,16 @@ def _places():
     return folder, os.path.dirname(os.path.dirname(os.path.dirname(folder)))
 
 
+def _drop_empty_entry(folder, mount):
+    # type: (str, str) -> None
+    """Take off what an app's empty ``PYTHONPATH``, which is none, means between our entries: the working directory."""
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if len(entries) == 3 and not entries[1] and folder in sys.path[:-1]:
+        place = sys.path.index(folder) + 1
+        if sys.path[place] != mount:
+            del sys.path[place]
+
+
 def _leave_path(folder, mount):
     # type: (str, str) -> None
     """Take the payload off this process's path; ``PYTHONPATH`` stays as it is for children of another Python."""
@@ -27,6 +37,7 @@ def _leave_path(folder, mount):
 def _start():
     # type: () -> None
     folder, mount = _places()
+    _drop_empty_entry(folder, mount)
     _leave_path(folder, mount)
     if sys.version_info < _SUPPORTED or getattr(getattr(sys, "implementation", None), "name", "") != "cpython":
         _decline("CPython %d.%d or newer is needed, this is %s" % (_SUPPORTED + (sys.version.split()[0],)))
@@ -44,13 +55,29 @@ def _start():
 def _decline(reason):
     # type: (str) -> None
     """Say in one line why this process is not instrumented, unless it is a helper whose output a program reads."""
-    argv = getattr(sys, "orig_argv", None) or getattr(sys, "argv", None) or [""]
-    if "-c" in argv or "-m" in argv or sys.stderr is None:
-        return
     try:
-        sys.stderr.write("otel-injection: not instrumented: %s\n" % reason)
+        if not _is_helper() and sys.stderr is not None:
+            sys.stderr.write("otel-injection: not instrumented: %s\n" % " ".join(reason.split()))
     except Exception:  # there is nobody left to tell
         pass
+
+
+def _is_helper():
+    # type: () -> bool
+    """Return whether this process runs ``-c`` or ``-m``; old Pythons know their arguments only later."""
+    try:
+        with open("/proc/self/cmdline", "rb") as file:
+            arguments = iter(file.read().split(b"\0")[1:])
+    except (IOError, OSError):  # Python 2 has two of them
+        return False
+    for argument in arguments:
+        if argument in (b"-W", b"-X", b"-Q"):
+            next(arguments, None)
+        elif not argument.startswith(b"-") or argument.startswith(b"--"):
+            return False
+        elif argument[1:2] not in (b"W", b"X", b"Q") and (b"c" in argument or b"m" in argument):
+            return True
+    return False
 
 
 def _hand_on():
@@ -60,7 +87,7 @@ def _hand_on():
     try:
         import sitecustomize  # noqa: F401
     except ImportError:
-        if getattr(sys.exc_info()[1], "name", None) not in ("sitecustomize", None):
+        if getattr(sys.exc_info()[1], "name", "sitecustomize") != "sitecustomize":
             raise
         if ours is not None:
             sys.modules["sitecustomize"] = ours

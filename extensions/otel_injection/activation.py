@@ -6,6 +6,7 @@ import sys
 
 from otel_injection import adaptations, hooks, report
 from otel_injection._index import INSTRUMENTATIONS
+from otel_injection.lifecycle import ending
 from otel_injection.settings import disabled_instrumentations
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
@@ -55,6 +56,8 @@ class Instrumentation:
     def act(self) -> None:
         """Instrument the library, unless its version is not supported; never raises."""
         try:
+            if ending.begun():  # what only reports at the end needs no instrumentation any more
+                return
             conflict = next((group for group in self._requires if not any(_met(each) for each in group)), None)
             if conflict is not None:
                 report.debug(f"{self.name}: not instrumented: the app's version is not {' or '.join(conflict)}")

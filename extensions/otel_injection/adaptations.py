@@ -46,8 +46,12 @@ def _before_first_middleware(act: Act) -> None:
     waiting = [act]
 
     def load(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        if waiting:
-            waiting.pop()()
+        try:
+            prepare = waiting.pop()
+        except IndexError:  # done, perhaps by another thread at this moment
+            pass
+        else:
+            prepare()
         return load_middleware(self, *arguments, **keywords)
 
     load.__name__ = load_middleware.__name__

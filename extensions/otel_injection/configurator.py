@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.util._importlib_metadata import entry_points
 
-from otel_injection import report, resource
+from otel_injection import report, resource, workers
 from otel_injection.settings import names
 from otel_injection.state import State
 
@@ -34,6 +34,7 @@ class Configurator(_BaseConfigurator):
 
     def _configure(self, **_kwargs: Any) -> State:
         _keep_forks_quiet()
+        workers.use()
         if os.environ.get("OTEL_CONFIG_FILE"):
             report.say("OTEL_CONFIG_FILE: declarative configuration is not supported yet; the other OTEL_* are used")
         shared = resource.create()

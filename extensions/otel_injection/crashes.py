@@ -28,26 +28,25 @@ def _hook_all() -> None:
     global _ready
     if not _ready:
         _ready = True
-        _hook_interpreter()
         hooks.after("threading", _hook_threads)
         hooks.after("asyncio.base_events", _hook_asyncio)
 
 
-def _hook_interpreter() -> None:
-    original = sys.excepthook
+def at_end() -> None:
+    """Record what the main thread ends with.
 
-    def excepthook(kind: Any, error: Any, traceback: Any) -> Any:
+    No ``sys.excepthook``: where there is one, libraries (exceptiongroup, for example) leave out theirs.
+    """
+    error = getattr(sys, "last_value", None)
+    if _ready and error is not None and not hasattr(sys, "ps1"):
         _record(error, "FATAL", type(error).__name__)
-        return original(kind, error, traceback)
-
-    sys.excepthook = excepthook
 
 
 def _hook_threads(threading: Any) -> None:
     original = threading.excepthook
 
     def excepthook(args: Any, /) -> Any:
-        _record(args.exc_value, "ERROR", args.exc_type.__name__)
+        _record(args.exc_value, "ERROR", getattr(args.exc_type, "__name__", ""))
         return original(args)
 
     threading.excepthook = excepthook
@@ -57,8 +56,8 @@ def _hook_asyncio(base_events: Any) -> None:
     original = base_events.BaseEventLoop.call_exception_handler
 
     def call_exception_handler(self: Any, context: Any) -> Any:
-        error = context.get("exception") if isinstance(context, dict) else None
-        if error is not None:
+        if isinstance(context, dict):
+            error = context.get("exception")
             _record(error, "ERROR", str(context.get("message") or type(error).__name__))
         return original(self, context)
 

@@ -48,6 +48,11 @@ def install() -> None:
     sys.meta_path.insert(0, _Finder())
 
 
+def uninstall() -> None:
+    """Take everything of ours off ``sys.meta_path``: imports are as without us from then on."""
+    sys.meta_path[:] = [each for each in sys.meta_path if not type(each).__module__.startswith("otel_injection.")]
+
+
 def _ancestors(name: str) -> list[str]:
     """Return the packages that hold a module, the outermost first."""
     parts = name.split(".")
@@ -62,7 +67,7 @@ def _finished(name: str, module: Any) -> None:
             return
     module = sys.modules.get(name, module)
     parent, _, child = name.rpartition(".")
-    if parent in sys.modules and not hasattr(sys.modules[parent], child):
+    if parent in sys.modules and child not in vars(sys.modules[parent]):  # hasattr would run the package's __getattr__
         setattr(sys.modules[parent], child, module)  # as the import system is about to do
     for action in _after.get(name, ()):
         _run(name, action, module)
@@ -96,7 +101,7 @@ class _Finder:
         finally:
             self._searching.discard(key)
         if spec is not None and spec.loader is not None:
-            self._watch(spec.loader, fullname)
+            _watch(spec.loader, fullname)
         return spec
 
     def _find(self, fullname: str, path: Any, target: Any) -> Any:
@@ -104,32 +109,54 @@ class _Finder:
         for finder in list(sys.meta_path):
             if finder is not self:
                 find = getattr(finder, "find_spec", None)
+                if find is None and hasattr(finder, "find_module"):
+                    return None  # Python before 3.12 asks it in its own way, and the others after it
                 spec = find(fullname, path, target) if find is not None else None
                 if spec is not None:
                     return spec
         return None
 
-    def _watch(self, loader: Any, fullname: str) -> None:
-        execute = getattr(loader, "exec_module", None)
-        if execute is None:
-            return
 
-        def exec_module(module: Any) -> None:
-            if getattr(getattr(module, "__spec__", None), "name", None) != fullname:
-                execute(module)  # a loader that several modules share, such as a zip archive's
-                return
-            if loader.__dict__.get("exec_module") is exec_module:
-                del loader.exec_module
-            for action in _before.get(fullname, ()):
-                _run(fullname, action)
-            _running.add(fullname)
-            try:
-                execute(module)
-            finally:
-                _running.discard(fullname)
-            _finished(fullname, module)
-
+def _watch(loader: Any, name: str) -> None:
+    """Have a loader report the execution of a module; it may be shared by many modules, as a zip archive's is."""
+    if isinstance(loader, type) or not hasattr(loader, "exec_module"):
+        return  # built in, or of an old kind
+    executing: Any = getattr(loader, "__dict__", {}).get("exec_module")
+    if not hasattr(executing, "_watched"):
+        executing = _reporting(loader, loader.exec_module)
         try:
-            loader.exec_module = exec_module
+            loader.exec_module = executing
         except (AttributeError, TypeError):
-            report.debug(f"the loader of '{fullname}' cannot be watched")
+            report.debug(f"the loader of '{name}' cannot be watched")
+            return
+    executing._watched.add(name)
+
+
+def _reporting(loader: Any, execute: Callable[[Any], None]) -> Any:
+    watched: set[str] = set()
+
+    def exec_module(module: Any) -> None:
+        name = getattr(getattr(module, "__spec__", None), "name", None)
+        if name not in watched:
+            execute(module)
+            return
+        watched.discard(name)
+        if not watched and vars(loader).get("exec_module") is exec_module:
+            del loader.exec_module
+        for action in _before.get(name, ()):
+            _run(name, action)
+        _running.add(name)
+        try:
+            execute(module)
+        finally:
+            _running.discard(name)
+        try:
+            _finished(name, module)
+        except Exception as error:
+            report.debug(f"after '{name}': {type(error).__name__}: {error}")
+
+    # A frame of the import system, for those who look: the app's tracebacks are shortened, and its warnings are
+    # attributed to the importing line, as without us.
+    exec_module.__code__ = exec_module.__code__.replace(co_filename="<frozen importlib._bootstrap>")
+    exec_module._watched = watched  # type: ignore[attr-defined]
+    return exec_module

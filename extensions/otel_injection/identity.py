@@ -44,7 +44,8 @@ def release() -> None:
     global _held
     if _held is not None:
         try:
+            _held.getsockname().index(b"otel-injection")
             _held.close()
-        except OSError:
-            pass
+        except (OSError, ValueError, AttributeError):  # an app that closes all files has reused this one's number
+            _held.detach()
         _held = None

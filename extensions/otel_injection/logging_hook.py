@@ -28,7 +28,10 @@ def _hook(logging: Any) -> None:
         return
 
     def callHandlers(self: Any, record: Any) -> Any:  # noqa: N802 - the name that it has in logging
-        _record(record)
+        try:
+            _record(record)
+        except Exception as error:
+            report.debug(f"a log record was not recorded: {type(error).__name__}: {error}")
         return original(self, record)
 
     callHandlers.__doc__ = original.__doc__
@@ -40,17 +43,24 @@ _recorder: Any = None
 
 
 def _record(record: Any) -> None:
+    if _recorder is None:
+        from otel_injection.pipeline import PIPELINE
+
+        PIPELINE.exclusively(_make_recorder)  # does nothing for what our own imports log
+    if _recorder:
+        _recorder.record(record)
+
+
+def _make_recorder() -> None:
     global _recorder
     if _recorder is None:
-        _recorder = False  # what our own imports log is not recorded
         try:
             from otel_injection.logs import Recorder
 
             _recorder = Recorder()
         except Exception as error:
+            _recorder = False
             report.say(f"logs are not recorded: {type(error).__name__}: {error}", kind="logs")
-    if _recorder:
-        _recorder.record(record)
 
 
 def _correlate() -> None:

@@ -54,8 +54,7 @@ class Logger(api.Logger):
         super().__init__(name, version=version, schema_url=schema_url, attributes=attributes)
         self._arguments = (name, version, schema_url, attributes)
         self._provider = provider
-        self._key: tuple[Any, Any] | None = None
-        self._resolved: api.Logger = api.NoOpLogger(name)
+        self._resolved: tuple[Any, Any, api.Logger] = (None, None, api.NoOpLogger(name))
 
     def emit(self, *arguments: Any, **keywords: Any) -> None:
         """Emit a record; see ``opentelemetry._logs.Logger.emit``."""
@@ -66,12 +65,11 @@ class Logger(api.Logger):
         return self._logger().enabled(*arguments, **keywords)
 
     def _logger(self) -> api.Logger:
-        state = PIPELINE.current()
-        key = (state, _internal._LOGGER_PROVIDER)
-        if key != self._key:
-            self._resolved = self._resolve(*key)
-            self._key = key
-        return self._resolved
+        state, provider = PIPELINE.current(), _internal._LOGGER_PROVIDER
+        resolved = self._resolved  # one object: another thread may be replacing it
+        if resolved[0] is not state or resolved[1] is not provider:
+            resolved = self._resolved = (state, provider, self._resolve(state, provider))
+        return resolved[2]
 
     def _resolve(self, state: Any, set_provider: Any) -> api.Logger:
         if set_provider is not GLOBAL and set_provider is not None and not forced():
@@ -98,7 +96,13 @@ class Recorder:
         from opentelemetry.instrumentation.logging import _get_log_level
         from opentelemetry.instrumentation.logging.handler import LoggingHandler
 
-        self._handler = LoggingHandler(
+        class Handler(LoggingHandler):
+            """Known to ``logging`` as every handler is, which flushes all of them at the end and when configured."""
+
+            def flush(self) -> None:
+                """Do nothing: upstream's starts a thread, which a process that is ending cannot have."""
+
+        self._handler = Handler(
             level=_get_log_level(os.environ.get("OTEL_PYTHON_LOG_HANDLER_LEVEL")) or 0,
             logger_provider=OURS,
             log_code_attributes=os.environ.get("OTEL_PYTHON_LOG_CODE_ATTRIBUTES", "").strip().lower() == "true",

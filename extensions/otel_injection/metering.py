@@ -107,16 +107,15 @@ class _Instrument:
         self._factory = factory
         self._definition = (name, unit, description)
         self._keywords = keywords
-        self._key: tuple[Any, Any] | None = None
-        self._resolved: Any = None
+        self._resolved: tuple[Any, Any, Any] = (None, None, None)
 
     def _instrument(self) -> Any:
-        state = PIPELINE.current()
-        key = (state, _internal._METER_PROVIDER)
-        if key != self._key:
-            self._resolved = getattr(self._meter.real(state), self._factory)(*self._definition, **self._keywords)
-            self._key = key
-        return self._resolved
+        state, provider = PIPELINE.current(), _internal._METER_PROVIDER
+        resolved = self._resolved  # one object: another thread may be replacing it
+        if resolved[2] is None or resolved[0] is not state or resolved[1] is not provider:
+            instrument = getattr(self._meter.real(state), self._factory)(*self._definition, **self._keywords)
+            resolved = self._resolved = (state, provider, instrument)
+        return resolved[2]
 
 
 class Counter(_Instrument, api.Counter):

@@ -31,6 +31,8 @@ class Pipeline:
         self._configure = configure
         self._lock = threading.Lock()
         self._builder: int | None = None
+        self._forking: dict[int, Any] = {}
+        self._following = False
         self._closed = False
         self._failed = False
         self._listeners: list[Callable[[Any], None]] = []
@@ -47,11 +49,49 @@ class Pipeline:
             self.after_fork()
         return self.state or self._start()
 
+    def exclusively(self, make: Callable[[], Any]) -> Any:
+        """Return what ``make`` does, which nothing else of ours is set up beside, and no fork of this process.
+
+        None if this very thread is setting something up already, or if another one takes too long.
+        """
+        if self._builder == get_ident():
+            return None
+        lock = self._lock
+        if not lock.acquire(timeout=_SETUP_PATIENCE):
+            return None
+        try:
+            self._builder = get_ident()
+            self._follow_forks()
+            return make()
+        finally:
+            self._builder = None
+            lock.release()
+
+    def before_fork(self) -> None:
+        """Let a set-up in another thread end, and stop the export threads."""
+        if self._builder == get_ident() or self.pid != os.getpid():
+            return
+        lock = self._lock
+        if lock.acquire(timeout=_SETUP_PATIENCE):
+            self._forking[get_ident()] = lock
+        if self.state is not None:
+            self.state.halt()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on as before the fork."""
+        lock = self._forking.pop(get_ident(), None)
+        if lock is not None:
+            lock.release()
+        state = self.state
+        if state is not None:
+            state.go_on()
+
     def after_fork(self) -> None:
         """Forget the parent's SDK in a child: its threads are gone, its queues and counters are the parent's."""
         state, self.state = self.state, None
         self.pid = os.getpid()
         self._lock = threading.Lock()
+        self._forking.clear()
         self._builder = None
         self._closed = False
         if state is not None:
@@ -61,35 +101,55 @@ class Pipeline:
         """Send what is buffered and end the SDK, within ``timeout`` seconds for all signals together."""
         if self.pid != os.getpid():
             return
+        deadline = time.monotonic() + timeout
         self._closed = True
+        if self._builder not in (None, get_ident()) and self._lock.acquire(timeout=timeout):
+            self._lock.release()  # another thread has set the SDK up meanwhile
         state, self.state = self.state, None
         if state is not None:
             try:
-                state.close(time.monotonic() + timeout)
+                state.close(deadline)
             except Exception as error:
                 report.debug(f"closing: {type(error).__name__}: {error}")
 
     def _start(self) -> Any:
-        if self._closed or self._failed or self._builder == get_ident():
+        if self._closed or self._failed:
             return None
-        if not self._lock.acquire(timeout=_SETUP_PATIENCE):
-            return None
+        return self.exclusively(self._set_up)
+
+    def _set_up(self) -> Any:
+        if self.state is None and not self._closed and not self._failed:
+            try:
+                state = self._configure()
+                for listener in self._listeners:
+                    listener(state)
+                self.state = state
+            except Exception as error:
+                self._failed = True
+                report.say(f"no telemetry from this process: {type(error).__name__}: {error}", kind="configure")
+        return self.state
+
+    def _follow_forks(self) -> None:
+        """Register the fork hooks, once.
+
+        After those of ``logging``, which is what makes ours run before them: a set-up that is waited for needs the
+        lock that they take.
+        """
+        if not self._following and hasattr(os, "register_at_fork"):
+            self._following = True
+            import logging  # noqa: F401
+
+            os.register_at_fork(before=_quietly(self.before_fork), after_in_parent=_quietly(self.after_fork_in_parent))
+
+
+def _quietly(hook: Callable[[], None]) -> Callable[[], None]:
+    def run() -> None:
         try:
-            if self.state is None and not self._closed and not self._failed:
-                self._builder = get_ident()
-                try:
-                    state = self._configure()
-                    for listener in self._listeners:
-                        listener(state)
-                    self.state = state
-                except Exception as error:
-                    self._failed = True
-                    report.say(f"no telemetry from this process: {type(error).__name__}: {error}", kind="configure")
-                finally:
-                    self._builder = None
-            return self.state
-        finally:
-            self._lock.release()
+            hook()
+        except Exception as error:
+            report.debug(f"at a fork: {type(error).__name__}: {error}")
+
+    return run
 
 
 def _configure() -> Any:

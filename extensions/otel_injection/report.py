@@ -38,7 +38,8 @@ def debug(message: str) -> None:
 
 
 def _write(message: str) -> None:
-    if sys.stderr is not None:
+    stream = sys.__stderr__  # what an app puts in its place may log, capture or count what is written
+    if stream is not None:
         line = " ".join(message.split())
-        sys.stderr.write(f"{PREFIX}{line}\n")
-        sys.stderr.flush()
+        stream.write(f"{PREFIX}{line}\n")
+        stream.flush()

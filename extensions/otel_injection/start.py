@@ -26,7 +26,11 @@ def start(mount: str) -> None:
         return
     from otel_injection import activation, api, hooks, lifecycle
 
-    hooks.install()
-    api.share(mount)
-    lifecycle.watch()
-    activation.watch()
+    try:
+        hooks.install()
+        api.share(mount)
+        lifecycle.watch()
+        activation.watch()
+    except BaseException:
+        hooks.uninstall()
+        raise

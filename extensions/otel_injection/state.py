@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from otel_injection import identity, report
+from otel_injection import identity, report, workers
 
 
 class State:
@@ -31,11 +32,21 @@ class State:
         self._batches = batches
         self._readers = readers
 
+    def halt(self) -> None:
+        """Stop the export threads before a fork."""
+        workers.halt(self._batches, self._readers)
+
+    def go_on(self) -> None:
+        """Start the export threads after a fork, in the parent."""
+        workers.go_on(self._batches, self._readers)
+
     def abandon(self) -> None:
         """Let go, in a forked child, of what is the parent's."""
         identity.release()
+        workers.forget()
         for batch in self._batches:
             batch._queue.clear()
+            batch._worker_awaken = threading.Event()  # another thread of the parent may have held the old one's lock
 
     def close(self, deadline: float) -> None:
         """Export what is buffered and stop, until ``deadline`` on the monotonic clock at the latest.
@@ -49,8 +60,11 @@ class State:
             close_by = getattr(exporter, "close_by", None)
             if close_by is not None:
                 close_by(deadline)
-        for thread in self._tell_to_finish():
-            thread.join(max(0.0, deadline - time.monotonic()))
+        for thread, work in self._tell_to_finish():
+            if thread is not None and thread.is_alive():
+                thread.join(max(0.0, deadline - time.monotonic()))
+            else:  # it could not be started
+                work()
         for batch in self._batches:
             batch._shutdown_timeout_exceeded = True
         for exporter in exporters:
@@ -60,16 +74,16 @@ class State:
                 report.debug(f"{type(exporter).__name__}.shutdown: {error}")
         identity.release()
 
-    def _tell_to_finish(self) -> list[Any]:
-        """Wake the export threads for their last export, and return them."""
-        threads = []
+    def _tell_to_finish(self) -> list[tuple[Any, Callable[[], None]]]:
+        """Wake the export threads for their last export; return them with what each of them does."""
+        threads: list[tuple[Any, Callable[[], None]]] = []
         for batch in self._batches:
             batch._shutdown = True
             batch._worker_awaken.set()
-            threads.append(batch._worker_thread)
+            threads.append((batch._worker_thread, batch.worker))
         for reader in self._readers:
             if getattr(reader, "_shutdown_event", None) is not None:
                 reader._shutdown = True
                 reader._shutdown_event.set()
-                threads.append(reader._daemon_thread)
-        return [each for each in threads if each is not None]
+                threads.append((reader._daemon_thread, reader._ticker))
+        return threads

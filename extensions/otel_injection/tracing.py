@@ -55,17 +55,15 @@ class Tracer(api.ProxyTracer):
         super().__init__(name, version, schema_url, attributes)
         self._arguments = (name, version, schema_url, attributes)
         self._provider = provider
-        self._key: tuple[Any, Any] | None = None
-        self._resolved: api.Tracer = self._noop_tracer
+        self._resolved: tuple[Any, Any, api.Tracer] = (None, None, self._noop_tracer)
 
     @property
     def _tracer(self) -> api.Tracer:
-        state = PIPELINE.current()
-        key = (state, api._TRACER_PROVIDER)
-        if key != self._key:
-            self._resolved = self._resolve(*key)
-            self._key = key
-        return self._resolved
+        state, provider = PIPELINE.current(), api._TRACER_PROVIDER
+        resolved = self._resolved  # one object: another thread may be replacing it
+        if resolved[0] is not state or resolved[1] is not provider:
+            resolved = self._resolved = (state, provider, self._resolve(state, provider))
+        return resolved[2]
 
     def _resolve(self, state: Any, set_provider: Any) -> api.Tracer:
         if set_provider is not GLOBAL and set_provider is not None and not forced():

@@ -31,7 +31,11 @@ def run(arguments: list[str], door: str, mount: str) -> NoReturn:
         os.environ[_variable(name[2:])] = value if equals else arguments.pop(0)
     if not arguments:
         _fail(2, _USAGE)
-    os.environ["PYTHONPATH"] = python_path(os.environ.get("PYTHONPATH"), os.getcwd(), door, mount)
+    try:
+        folder = os.getcwd()
+    except OSError:  # it has been deleted
+        folder = ""
+    os.environ["PYTHONPATH"] = python_path(os.environ.get("PYTHONPATH"), folder, door, mount)
     try:
         os.execvp(arguments[0], arguments)  # noqa: S606 - the command is the user's
     except OSError as error:
@@ -45,7 +49,7 @@ def python_path(current: str | None, folder: str, door: str, mount: str) -> str:
     it comes last, where it hides nothing.
     """
     own = [each for each in (current or "").split(os.pathsep) if each and each not in (door, folder, mount)]
-    return os.pathsep.join((door, *own, folder, mount))
+    return os.pathsep.join(each for each in (door, *own, folder, mount) if each)
 
 
 def _variable(option: str) -> str:

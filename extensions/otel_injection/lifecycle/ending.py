@@ -14,10 +14,18 @@ def watch() -> None:
     atexit.register(flush)
 
 
+def begun() -> bool:
+    """Return whether the interpreter is ending: from then on there are no new threads."""
+    threading = sys.modules.get("threading")
+    return threading is not None and not threading.main_thread().is_alive()
+
+
 def flush() -> None:
     """Send what is buffered and end the SDK of this process, if it has one."""
     pipeline = sys.modules.get("otel_injection.pipeline")
     if pipeline is not None:
+        from otel_injection import crashes
         from otel_injection.settings import exit_timeout
 
+        crashes.at_end()
         pipeline.PIPELINE.close(exit_timeout())

@@ -1,0 +1,164 @@
+"""Export threads that stop for a fork and start again after it.
+
+A child gets a copy of every lock that another thread holds at the fork, those of modules that are being imported
+included, and nobody who would release them. And from 3.12 on Python warns of a fork beside threads, which an app
+without threads of its own has never been told.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry.sdk import _shared_internal
+from opentelemetry.sdk._shared_internal import BatchExportStrategy, BatchProcessor
+from opentelemetry.sdk.metrics._internal import export
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+from otel_injection import report
+
+_IDLE_PATIENCE = 0.05
+"""Seconds that a fork waits for the threads: one that is exporting to a slow collector takes longer, and goes on."""
+
+_IMPORT_PATIENCE = 1.0
+"""The same for a thread in the middle of an import, which would block the child for good."""
+
+_halted: set[threading.Thread] = set()
+
+
+class _Thread(threading.Thread):
+    """A thread that need not be: a process that is ending, or is at its limit, gets none.
+
+    What it would export is exported when the SDK is closed.
+    """
+
+    def start(self) -> None:
+        try:
+            super().start()
+        except RuntimeError as error:
+            report.debug(f"{self.name}: {error}")
+
+
+class _Threading:
+    """What ``_shared_internal`` uses of ``threading``."""
+
+    Thread = _Thread
+    Event = staticmethod(threading.Event)
+    Lock = staticmethod(threading.Lock)
+
+
+def use() -> None:
+    """Have the SDK's batch processors and metric readers run these threads."""
+    _shared_internal.threading = _Threading  # type: ignore[attr-defined, assignment]
+    export.Thread = _Thread  # type: ignore[attr-defined]
+    BatchProcessor.worker = _export_batches  # type: ignore[method-assign]
+    PeriodicExportingMetricReader._ticker = _collect_metrics  # type: ignore[method-assign, assignment]
+
+
+def halt(batches: Sequence[Any], readers: Sequence[Any]) -> None:
+    """Stop the threads, as far as that is possible within a moment; nothing is exported for it, nothing is lost."""
+    threads = [each._worker_thread for each in batches]
+    threads += [each._daemon_thread for each in readers if getattr(each, "_daemon_thread", None) is not None]
+    threads = [each for each in threads if each.is_alive() and each is not threading.current_thread()]
+    _halted.update(threads)
+    for batch in batches:
+        batch._worker_awaken.set()
+    for reader in readers:
+        if getattr(reader, "_daemon_thread", None) is not None:
+            reader._shutdown_event.set()
+    deadline = time.monotonic() + _IDLE_PATIENCE
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    deadline = time.monotonic() + _IMPORT_PATIENCE
+    while any(_leaving(each) or _importing(each) for each in threads) and time.monotonic() < deadline:
+        time.sleep(0.0005)
+
+
+def go_on(batches: Sequence[Any], readers: Sequence[Any]) -> None:
+    """Start the threads anew; one that could not be stopped ends by itself when it has done what it is doing."""
+    for batch in batches:
+        if not batch._shutdown:
+            batch._worker_awaken.clear()
+            batch._worker_thread = _start(batch._worker_thread.name, batch.worker)
+    for reader in readers:
+        if getattr(reader, "_daemon_thread", None) is not None and not reader._shutdown:
+            reader._shutdown_event.clear()
+            reader._daemon_thread = _start(reader._daemon_thread.name, reader._ticker)
+
+
+def forget() -> None:
+    """Forget, in a child, the threads that were not copied."""
+    _halted.clear()
+
+
+def _start(name: str, target: Any) -> threading.Thread:
+    thread = _Thread(name=name, target=target, daemon=True)
+    thread.start()
+    return thread
+
+
+def _leaving(thread: threading.Thread) -> bool:
+    """Return whether a thread has ended for Python but not yet for the system, which is asked by Python 3.12."""
+    return not thread.is_alive() and os.path.exists(f"/proc/self/task/{thread.native_id}")
+
+
+def _importing(thread: threading.Thread) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return thread.is_alive()
+        frame = frame.f_back
+    return False
+
+
+def _is_halted() -> bool:
+    thread = threading.current_thread()
+    if thread not in _halted:
+        return False
+    _halted.discard(thread)
+    return True
+
+
+def _export_batches(batch: Any) -> None:
+    """Do what ``BatchProcessor.worker`` does; the time of the next export outlives this thread."""
+    due = vars(batch).setdefault("_due", time.monotonic() + batch._schedule_delay)
+    while not batch._shutdown:
+        woken = batch._worker_awaken.wait(max(0.0, due - time.monotonic()))
+        if batch._shutdown:
+            break
+        if _is_halted():
+            return
+        batch._export(
+            BatchExportStrategy.EXPORT_WHILE_BATCH_EXCEEDS_THRESHOLD
+            if woken
+            else BatchExportStrategy.EXPORT_AT_LEAST_ONE_BATCH
+        )
+        due = batch._due = time.monotonic() + batch._schedule_delay
+        batch._worker_awaken.clear()
+        if _is_halted():
+            return
+    batch._export(BatchExportStrategy.EXPORT_ALL)
+
+
+def _collect_metrics(reader: Any) -> None:
+    """Do what ``PeriodicExportingMetricReader._ticker`` does; the time of the next export outlives this thread."""
+    interval = reader._export_interval_millis / 1000
+    due = vars(reader).setdefault("_due", time.monotonic() + interval)
+    while not reader._shutdown_event.wait(max(0.0, min(due - time.monotonic(), threading.TIMEOUT_MAX))):
+        _collect(reader, reader._export_timeout_millis)
+        due = reader._due = time.monotonic() + interval
+        if _is_halted():
+            return
+    if reader._shutdown or not _is_halted():
+        _collect(reader, reader._export_interval_millis)
+
+
+def _collect(reader: Any, timeout: float) -> None:
+    try:
+        reader.collect(timeout_millis=timeout)
+    except Exception as error:
+        report.debug(f"metrics: {type(error).__name__}: {error}")
