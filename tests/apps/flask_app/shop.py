@@ -11,7 +11,7 @@ log = logging.getLogger("shop")
 
 def create_app():
     app = Flask(__name__)
-    log.setLevel(logging.INFO)
+    app.logger.setLevel(logging.INFO)  # the logger "shop" as well; its handler is there from the start
 
     @app.get("/")
     def index():
