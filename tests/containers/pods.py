@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,17 @@ APP_USER = "10001:10001"
 """Somebody else: the app cannot write what the init container copied."""
 
 Volumes = dict[Path, tuple[str, str]]
-"""Folders of the host, where they appear, and ``rw`` or ``ro``: a folder of mode 0777 is what an ``emptyDir`` is."""
+"""Folders of the host, where they appear, and ``rw`` or ``ro``."""
+
+
+@contextmanager
+def empty_dir() -> Iterator[Path]:
+    """Give a volume as an ``emptyDir`` is one: everybody may write to it."""
+    # Who runs the tests without being root may not remove what the init container's user made.
+    with TemporaryDirectory(prefix="emptydir-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        yield folder
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import stat
 import subprocess
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from images.engine import Engine
 from images.paths import ARCHIVE, IMAGE_TREE, ROOT
 from images.platforms import PLATFORMS
 from images.tools import tool
-from tests.containers.pods import INIT_USER, OPERATORS_COMMAND, OPERATORS_MOUNT, OTHER_MOUNT, Copied, init
+from tests.containers.pods import INIT_USER, OPERATORS_COMMAND, OPERATORS_MOUNT, OTHER_MOUNT, Copied, empty_dir, init
 from tests.layout import Entry, Layout
 
 COMMANDS = {
@@ -51,12 +51,10 @@ def images() -> dict[str, dict[str, Entry]]:
 
 
 @pytest.fixture
-def volume(tmp_path: Path) -> Path:
-    """What an ``emptyDir`` is before anything has been copied to it."""
-    folder = tmp_path / "volume"
-    folder.mkdir()
-    folder.chmod(0o777)
-    return folder
+def volume() -> Iterator[Path]:
+    """A volume before anything has been copied to it."""
+    with empty_dir() as folder:
+        yield folder
 
 
 def copy(

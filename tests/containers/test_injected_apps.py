@@ -21,6 +21,7 @@ from tests.containers.pods import (
     Copied,
     Volumes,
     app,
+    empty_dir,
     init,
 )
 from tests.injection import test_flask_gunicorn, test_script, test_two_processes
@@ -61,12 +62,11 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 
 @pytest.fixture(scope="module")
-def volume(image: str, way: Way, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def volume(image: str, way: Way) -> Iterator[Path]:
     """The volume as the init container leaves it."""
-    folder = tmp_path_factory.mktemp("volume")
-    folder.chmod(0o777)
-    assert init(image, way.command, {folder: (way.mount, "rw")}) == Copied(0, "", "")
-    return folder
+    with empty_dir() as folder:
+        assert init(image, way.command, {folder: (way.mount, "rw")}) == Copied(0, "", "")
+        yield folder
 
 
 @pytest.fixture
