@@ -16,7 +16,9 @@ from images.errors import UserError
 PRIVATE = "otel_injection._vendor"
 """The package below which private copies live."""
 
-COPIED = frozenset({"asgiref", "packaging", "prometheus_client", "typing_extensions", "wrapt"})
+COPIED = frozenset(
+    {"asgiref", "h2", "hpack", "hyperframe", "packaging", "prometheus_client", "typing_extensions", "wrapt"}
+)
 """Third-party packages of which the payload holds a private copy."""
 
 REPLACED = {"psutil": "otel_injection.procfs"}

@@ -26,7 +26,8 @@ from otel_injection import report, resource, workers
 from otel_injection.settings import names
 from otel_injection.state import State
 
-_OTLP = ("otlp", "otlp_proto_http", "otlp_proto_grpc")
+_OTLP = {"otlp": None, "otlp_proto_http": "http/protobuf", "otlp_proto_grpc": "grpc"}
+"""Names of our own exporters; None: the protocol is the environment's."""
 
 
 class Configurator(_BaseConfigurator):
@@ -96,27 +97,15 @@ def _exporters(signal: str) -> Iterator[Any]:
         if name.lower() == "none":
             continue
         try:
-            found = list(entry_points(group=f"opentelemetry_{signal}_exporter", name=_by_protocol(name, signal)))
+            found = list(entry_points(group=f"opentelemetry_{signal}_exporter", name="otlp" if name in _OTLP else name))
             if not found:
                 report.say(f"{variable}: exporter '{name}' is unknown and left out")
                 continue
             exporter = found[0].load()
-            yield exporter(report=report.say) if exporter.__module__.startswith("otel_injection.otlp") else exporter()
+            ours = exporter.__module__.startswith("otel_injection.otlp")
+            yield exporter(report.say, _OTLP.get(name)) if ours else exporter()
         except Exception as error:
             report.say(f"{variable}: exporter '{name}' failed and is left out: {type(error).__name__}: {error}")
-
-
-def _by_protocol(name: str, signal: str) -> str:
-    if name not in _OTLP:
-        return name
-    variable = f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL"
-    for each in (variable, "OTEL_EXPORTER_OTLP_PROTOCOL"):
-        protocol = os.environ.get(each, "").strip()
-        if protocol:
-            if protocol != "http/protobuf":
-                report.say(f"{each}: '{protocol}' is not supported yet; http/protobuf is used")
-            break
-    return "otlp"
 
 
 def _sampler() -> Any:

@@ -1,11 +1,11 @@
-"""The SDK's exporter interfaces over the encoders and a transport."""
+"""The SDK's exporter interfaces over the encoders and the sender."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
@@ -29,43 +29,31 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from otel_injection.otlp import settings
 from otel_injection.otlp.logs import encode_logs
 from otel_injection.otlp.metrics import encode_metrics
-from otel_injection.otlp.sender import Outcome, Sender
-from otel_injection.otlp.settings import Report, Settings
+from otel_injection.otlp.outcome import Outcome
+from otel_injection.otlp.sender import Sender
+from otel_injection.otlp.settings import Report
 from otel_injection.otlp.traces import encode_spans
 
 _TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 _HISTOGRAM = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
 
 
-class Transport(Protocol):
-    """What carries the requests of one signal to the collector."""
-
-    def send(self, body: bytes, timeout: float = math.inf) -> Outcome:
-        """Send an export request; never raise."""
-
-    def close_by(self, moment: float) -> None:
-        """Let nothing run past a moment on the monotonic clock."""
-
-    def shutdown(self) -> None:
-        """End everything at once."""
-
-
 class _Exporter:
     """Counts what became of the items (spans, data points, log records) and reports failures as single lines.
 
     ``exported`` were accepted, ``rejected`` were refused by the collector in an answer that is otherwise a success,
-    ``failed`` did not arrive, among them those that could not be encoded.
+    ``failed`` did not arrive, among them those that could not be encoded. ``protocol`` overrides the environment's.
     """
 
-    def _prepare(self, signal: str, report: Report | None, transport: Callable[[Settings], Transport]) -> None:
+    def _prepare(self, signal: str, report: Report | None, protocol: str | None) -> None:
         self.exported = 0
         self.rejected = 0
         self.failed = 0
         self._signal = signal
         self._report = report or (lambda _: None)
-        read = settings.read(signal, self._report)
+        read = settings.read(signal, self._report, protocol=protocol)
         self._url = read.endpoint.url
-        self._transport = transport(read)
+        self._sender = Sender(read, self._report)
         self._shutdown = False
 
     def _export(
@@ -90,7 +78,7 @@ class _Exporter:
                 self.failed += len(skipped)
             if not body:
                 return not skipped
-            outcome = self._transport.send(body, timeout)
+            outcome = self._sender.send(body, timeout)
         except Exception as error:
             outcome = Outcome(False, 0, _named(error))
         if not outcome.success:
@@ -107,12 +95,12 @@ class _Exporter:
 
     def close_by(self, moment: float) -> None:
         """Let no request and no pause run past a moment on the monotonic clock, also those that are under way."""
-        self._transport.close_by(moment)
+        self._sender.close_by(moment)
 
     def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:  # noqa: ARG002 -- the interface's
         """End at once what is under way, and take nothing more."""
         self._shutdown = True
-        self._transport.shutdown()
+        self._sender.shutdown()
 
     def force_flush(self, timeout_millis: float = 30_000) -> bool:  # noqa: ARG002 -- the interface's
         """Return True: exporters hold nothing back."""
@@ -122,8 +110,8 @@ class _Exporter:
 class OTLPSpanExporter(_Exporter, SpanExporter):
     """Exports spans."""
 
-    def __init__(self, report: Report | None = None, transport: Callable[[Settings], Transport] = Sender) -> None:
-        self._prepare("traces", report, transport)
+    def __init__(self, report: Report | None = None, protocol: str | None = None) -> None:
+        self._prepare("traces", report, protocol)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send spans; never raise."""
@@ -134,8 +122,8 @@ class OTLPSpanExporter(_Exporter, SpanExporter):
 class OTLPLogExporter(_Exporter, LogRecordExporter):
     """Exports log records."""
 
-    def __init__(self, report: Report | None = None, transport: Callable[[Settings], Transport] = Sender) -> None:
-        self._prepare("logs", report, transport)
+    def __init__(self, report: Report | None = None, protocol: str | None = None) -> None:
+        self._prepare("logs", report, protocol)
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         """Send log records; never raise."""
@@ -146,8 +134,8 @@ class OTLPLogExporter(_Exporter, LogRecordExporter):
 class OTLPMetricExporter(_Exporter, MetricExporter):
     """Exports metrics, with the temporality and the histograms' aggregation that the environment prefers."""
 
-    def __init__(self, report: Report | None = None, transport: Callable[[Settings], Transport] = Sender) -> None:
-        self._prepare("metrics", report, transport)
+    def __init__(self, report: Report | None = None, protocol: str | None = None) -> None:
+        self._prepare("metrics", report, protocol)
         MetricExporter.__init__(
             self, preferred_temporality=_temporality(self._report), preferred_aggregation=_aggregation(self._report)
         )

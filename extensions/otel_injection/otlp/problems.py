@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 from otel_injection.otlp._wire import fields
-from otel_injection.otlp.connection import Answer, Http2Error
 from otel_injection.otlp.deadline import OutOfTimeError
+from otel_injection.otlp.errors import Http2Error, NotHttp2Error, ResetError
 from otel_injection.otlp.settings import Settings
 
-_GRPC_PORT = 4317
+if TYPE_CHECKING:
+    from otel_injection.otlp.http import Answer
+
+_USUAL_PORTS = {"grpc": 4317, "http/protobuf": 4318}
 _LONGEST = 200
 """Characters of a server's own words."""
 
@@ -37,19 +41,33 @@ def of_error(error: Exception, settings: Settings) -> str:
         )
     if _is(error, "ssl", "SSLError"):
         return f"TLS failed ({getattr(error, 'reason', None) or error}); check that the port speaks TLS"
-    if isinstance(error, Http2Error):
-        return (
-            "the port speaks HTTP/2 only, as for gRPC; set OTEL_EXPORTER_OTLP_ENDPOINT to that for HTTP, usually 4318"
-        )
+    if isinstance(error, (Http2Error, NotHttp2Error, ResetError)):
+        return _of_http2(error)
     if isinstance(error, OutOfTimeError):
         return f"the time ran out while {error}; check that the collector can be reached and keeps up"
     if isinstance(error, ConnectionError) or _is(error, "http.client", "IncompleteRead"):
-        if settings.endpoint.port == _GRPC_PORT:
-            return "the connection was closed without an answer; port 4317 is usually for gRPC, that for HTTP is 4318"
-        return f"the connection was closed without an answer ({error})"
+        return _of_end(error, settings)
     if _is(error, "http.client", "HTTPException"):
         return f"the answer is not HTTP ({type(error).__name__}); check OTEL_EXPORTER_OTLP_ENDPOINT"
     return f"{type(error).__name__}: {error}"
+
+
+def _of_end(error: Exception, settings: Settings) -> str:
+    for protocol, port in _USUAL_PORTS.items():
+        if settings.endpoint.port == port and settings.protocol != protocol:
+            return f"the connection was closed without an answer; port {port} is usually for {protocol}"
+    return f"the connection was closed without an answer ({error})"
+
+
+def _of_http2(error: Http2Error | NotHttp2Error | ResetError) -> str:
+    if isinstance(error, Http2Error):
+        return "the port speaks HTTP/2 only; set OTEL_EXPORTER_OTLP_ENDPOINT to that for HTTP, usually 4318"
+    if isinstance(error, NotHttp2Error):
+        return (
+            f"the port does not speak gRPC ({error}); set OTEL_EXPORTER_OTLP_ENDPOINT to that for gRPC, usually 4317, "
+            "or OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf"
+        )
+    return f"the collector broke the call off ({error})"
 
 
 def is_certificate(error: Exception) -> bool:
@@ -80,7 +98,7 @@ def partial_success(body: bytes) -> tuple[int, str]:
                     if inner == 1 and isinstance(content, int):
                         rejected = content if content < 1 << 63 else 0
                     elif inner == 2 and isinstance(content, bytes):
-                        message = _line(content)
+                        message = line(content)
     except ValueError:
         pass  # the status said that it is a success
     return rejected, message
@@ -91,14 +109,15 @@ def _words(answer: Answer) -> str:
     if "protobuf" in answer.headers.get("content-type", ""):
         try:
             return "".join(
-                _line(value) for field, value in fields(answer.body) if field == 2 and isinstance(value, bytes)
+                line(value) for field, value in fields(answer.body) if field == 2 and isinstance(value, bytes)
             )
         except ValueError:
             return ""
-    return _line(answer.body)
+    return line(answer.body)
 
 
-def _line(text: bytes) -> str:
+def line(text: bytes) -> str:
+    """Return a server's own words as one short line."""
     return " ".join(text[: 4 * _LONGEST].decode("utf-8", "replace").split())[:_LONGEST]
 
 

@@ -1,7 +1,7 @@
-"""Sends export requests over HTTP/1.1, with retries, until a deadline that can be pulled nearer.
+"""Sends export requests, with retries, until a deadline that can be pulled nearer.
 
-See https://opentelemetry.io/docs/specs/otlp/#otlphttp. A look-up of a host name cannot be interrupted: export from a
-daemon thread where the end of the process must not wait for it.
+A look-up of a host name cannot be interrupted: export from a daemon thread where the end of the process must not wait
+for it.
 """
 
 from __future__ import annotations
@@ -9,37 +9,41 @@ from __future__ import annotations
 import math
 import random
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from opentelemetry import context
 
-from otel_injection.otlp import connection, problems
-from otel_injection.otlp.connection import Answer, Connection
+from otel_injection.otlp import problems
 from otel_injection.otlp.deadline import Deadline, OutOfTimeError
-from otel_injection.otlp.settings import Settings, UnusableError
+from otel_injection.otlp.errors import Http2Error, NotHttp2Error
+from otel_injection.otlp.http import Http
+from otel_injection.otlp.outcome import Outcome, Verdict
+from otel_injection.otlp.settings import Report, Settings, UnusableError
 
-_RETRYABLE = frozenset({429, 502, 503, 504})
+if TYPE_CHECKING:
+    from otel_injection.otlp.grpc import Grpc
+
 _ATTEMPTS = 6
 _JITTER = 0.2
 
-
-class Outcome(NamedTuple):
-    """How an export ended: whether it was accepted, how much of it was rejected all the same, and what to tell."""
-
-    success: bool
-    rejected: int
-    problem: str
+_for_grpc: dict[tuple[str, str, int], object] = {}
+"""Servers to which requests over HTTP/1.1 were addressed, and which speak gRPC; by whom each was found."""
 
 
 class Sender:
-    """The transport of one signal over OTLP/HTTP. Any thread may use it; connections are shared between signals."""
+    """The transport of one signal. Any thread may use it; connections are shared between signals.
 
-    def __init__(self, settings: Settings) -> None:
+    Where HTTP/1.1 meets a port for gRPC, this process uses gRPC for that server from then on, which ``report`` is told.
+    """
+
+    def __init__(self, settings: Settings, report: Report = lambda _: None) -> None:
         self.settings = settings
+        self._report = report
         self._close_at = math.inf
-        self._headers = dict(settings.headers)
-        if settings.compression != "none":
-            self._headers.setdefault("content-encoding", settings.compression)
+        endpoint = settings.endpoint
+        self._server = (endpoint.scheme, endpoint.host, endpoint.port)
+        self._http = Http(settings)
+        self._grpc: Grpc | None = None
 
     def close_by(self, moment: float) -> None:
         """Let nothing run past a moment on the monotonic clock, not even what is under way in other threads."""
@@ -48,9 +52,9 @@ class Sender:
     def shutdown(self) -> None:
         """End everything at once."""
         self.close_by(time.monotonic())
-        idle = connection.take(self.settings)
-        if idle is not None:
-            idle.close()
+        self._http.close()
+        if self._grpc is not None:
+            self._grpc.close()
 
     def send(self, body: bytes, timeout: float = math.inf) -> Outcome:
         """Send an export request, within ``timeout`` seconds if that is less than the setting.
@@ -59,8 +63,7 @@ class Sender:
         """
         token = context.attach(_suppressing())
         try:
-            deadline = Deadline(min(timeout, self.settings.timeout), lambda: self._close_at)
-            return self._send(_compressed(body, self.settings.compression), deadline)
+            return self._send(body, Deadline(min(timeout, self.settings.timeout), lambda: self._close_at))
         except Exception as error:
             return Outcome(False, 0, problems.of_error(error, self.settings))
         finally:
@@ -71,7 +74,7 @@ class Sender:
         for number in range(_ATTEMPTS):
             wait = 2**number * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 -- spreads load
             try:
-                answer = self._attempt(body, deadline)
+                verdict = self._attempt(body, deadline)
             except OutOfTimeError as error:
                 return Outcome(False, 0, problem or problems.of_error(error, self.settings))
             except UnusableError as error:
@@ -81,37 +84,37 @@ class Sender:
                 if not isinstance(error, OSError) or problems.is_certificate(error):
                     return Outcome(False, 0, problem)
             else:
-                if 200 <= answer.status < 300:
-                    return Outcome(True, *problems.partial_success(answer.body))
-                problem = problems.of_answer(answer)
-                if answer.status not in _RETRYABLE:
-                    return Outcome(False, 0, problem)
-                wait = _retry_after(answer, wait)
+                if not verdict.retryable:
+                    return verdict.outcome
+                problem = verdict.outcome.problem
+                wait = wait if verdict.wait is None else verdict.wait
             if not deadline.pause(wait):
                 break
         return Outcome(False, 0, problem)
 
-    def _attempt(self, body: bytes, deadline: Deadline) -> Answer:
-        deadline.left()
-        idle = connection.take(self.settings)
-        if idle is not None:
-            try:
-                return self._post(idle, body, deadline)
-            except OSError:
-                # The server closed the idle connection just now, before it answered anything; more often than not it
-                # has not read the request either. Where it has answered in part, it has.
-                if idle.heard:
-                    raise
-        return self._post(Connection(self.settings, deadline), body, deadline)
-
-    def _post(self, taken: Connection, body: bytes, deadline: Deadline) -> Answer:
+    def _attempt(self, body: bytes, deadline: Deadline) -> Verdict:
+        if self.settings.protocol == "grpc" or self._server in _for_grpc:
+            return self._over_grpc().attempt(body, deadline)
         try:
-            answer = taken.post(self.settings.endpoint.path, body, self._headers, deadline)
-        except BaseException:
-            taken.close()
-            raise
-        connection.give(self.settings, taken)
-        return answer
+            return self._http.attempt(body, deadline)
+        except Http2Error as met:
+            try:
+                verdict = self._over_grpc().attempt(body, deadline)
+            except (OSError, NotHttp2Error) as error:
+                raise (met.__cause__ or error) from None
+        if verdict.understood and _for_grpc.setdefault(self._server, self) is self:
+            self._report(
+                f"{self.settings.endpoint.scheme}://{self.settings.endpoint.authority} is a port for gRPC: gRPC is "
+                "used there in place of http/protobuf; OTEL_EXPORTER_OTLP_PROTOCOL=grpc saves finding out"
+            )
+        return verdict
+
+    def _over_grpc(self) -> Grpc:
+        if self._grpc is None:
+            from otel_injection.otlp.grpc import Grpc
+
+            self._grpc = Grpc(self.settings)
+        return self._grpc
 
 
 def _suppressing() -> context.Context:
@@ -122,29 +125,3 @@ def _suppressing() -> context.Context:
         if key is not None:
             current = context.set_value(key, True, current)
     return current
-
-
-def _compressed(body: bytes, compression: str) -> bytes:
-    if compression == "none":
-        return body
-    import zlib
-
-    if compression == "deflate":
-        return zlib.compress(body)
-    gzip = zlib.compressobj(wbits=31)
-    return gzip.compress(body) + gzip.flush()
-
-
-def _retry_after(answer: Answer, otherwise: float) -> float:
-    """Return the seconds that the server wants to be left alone, given as a number or as a date."""
-    value = answer.headers.get("retry-after", "").strip()
-    try:
-        seconds = float(value)
-    except ValueError:
-        from email.utils import parsedate_to_datetime
-
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (TypeError, ValueError, OverflowError):
-            return otherwise
-    return max(seconds, 0.0) if math.isfinite(seconds) else otherwise

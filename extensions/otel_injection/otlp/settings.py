@@ -18,7 +18,8 @@ from opentelemetry.sdk.version import __version__
 Report = Callable[[str], object]
 """Takes one line for people: what happened, and what to do."""
 
-_DEFAULT_ENDPOINT = "http://localhost:4318"
+_PROTOCOLS = ("http/protobuf", "grpc")
+_DEFAULT_ENDPOINTS = {"http/protobuf": "http://localhost:4318", "grpc": "http://localhost:4317"}
 _DEFAULT_TIMEOUT = 10.0
 _COMPRESSIONS = ("gzip", "deflate", "none")
 
@@ -42,11 +43,17 @@ class Endpoint(NamedTuple):
     path: str
     authorization: str | None
 
+    @property
+    def authority(self) -> str:
+        """Host and port as they stand in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 class Settings(NamedTuple):
     """What an exporter of one signal needs to know. ``timeout`` is in seconds and holds for all attempts together."""
 
     signal: str
+    protocol: str
     endpoint: Endpoint
     headers: Mapping[str, str]
     timeout: float
@@ -56,8 +63,8 @@ class Settings(NamedTuple):
     client_certificate: str | None
 
 
-def read(signal: str, report: Report, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Return the settings of ``traces``, ``metrics`` or ``logs``."""
+def read(signal: str, report: Report, environ: Mapping[str, str] = os.environ, protocol: str | None = None) -> Settings:
+    """Return the settings of ``traces``, ``metrics`` or ``logs``; ``protocol`` overrides the environment's."""
 
     def given(name: str) -> Iterator[tuple[str, str]]:
         for variable in (f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}", f"OTEL_EXPORTER_OTLP_{name}"):
@@ -68,11 +75,9 @@ def read(signal: str, report: Report, environ: Mapping[str, str] = os.environ) -
     def first(name: str) -> str | None:
         return next((value for _, value in given(name)), None)
 
-    for variable, value in given("PROTOCOL"):
-        if value != "http/protobuf":
-            report(f"{variable}: '{value}' is not supported yet; http/protobuf is used")
-        break
-    endpoint = _endpoint(signal, given("ENDPOINT"), report)
+    protocol = protocol or _protocol(given("PROTOCOL"), report)
+    scheme = "http" if (first("INSECURE") or "").lower() == "true" else "https"
+    endpoint = _endpoint(signal, protocol, scheme, given("ENDPOINT"), report)
     headers = {
         "content-type": "application/x-protobuf",
         "user-agent": f"OTel-OTLP-Exporter-Python/{__version__}",
@@ -82,6 +87,7 @@ def read(signal: str, report: Report, environ: Mapping[str, str] = os.environ) -
         headers["authorization"] = endpoint.authorization
     return Settings(
         signal,
+        protocol,
         endpoint,
         headers,
         _timeout(given("TIMEOUT"), report),
@@ -92,17 +98,34 @@ def read(signal: str, report: Report, environ: Mapping[str, str] = os.environ) -
     )
 
 
-def _endpoint(signal: str, given: Iterator[tuple[str, str]], report: Report) -> Endpoint:
-    path = f"/v1/{signal}"
-    for variable, value in given:
+def _endpoint(signal: str, protocol: str, scheme: str, given: Iterator[tuple[str, str]], report: Report) -> Endpoint:
+    """Return where to send to; ``scheme`` is for an endpoint of gRPC that has none."""
+
+    def read(value: str, own: bool) -> Endpoint:
+        if protocol == "grpc":
+            endpoint = _parse(value if "://" in value else f"{scheme}://{value}")
+            return endpoint._replace(url=f"{endpoint.scheme}://{endpoint.authority}", path="")
         # A signal's own endpoint is used as it is; to the one for all signals their paths are added.
-        base = variable == "OTEL_EXPORTER_OTLP_ENDPOINT"
+        endpoint = _parse(value)
+        return endpoint if own else _parse(f"{value.removesuffix('/')}/v1/{signal}")
+
+    default = _DEFAULT_ENDPOINTS[protocol]
+    for variable, value in given:
+        own = variable != "OTEL_EXPORTER_OTLP_ENDPOINT"
         try:
-            endpoint = _parse(value)
-            return _parse(value.removesuffix("/") + path) if base else endpoint
+            return read(value, own)
         except ValueError as error:
-            report(f"{variable}: '{_shown(value)}' is ignored: {error}; it must look like {_DEFAULT_ENDPOINT}")
-    return _parse(_DEFAULT_ENDPOINT + path)
+            report(f"{variable}: '{_shown(value)}' is ignored: {error}; it must look like {default}")
+    return read(default, own=False)
+
+
+def _protocol(given: Iterator[tuple[str, str]], report: Report) -> str:
+    for variable, value in given:
+        if value.lower() in _PROTOCOLS:
+            return value.lower()
+        report(f"{variable}: '{value}' is not supported; http/protobuf is used")
+        break
+    return "http/protobuf"
 
 
 def _parse(url: str) -> Endpoint:

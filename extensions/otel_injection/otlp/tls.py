@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 
-def context(settings: Settings) -> SSLContext:
-    """Return a context made from the files as they are now, since certificates are renewed while processes run.
+def context(settings: Settings, protocol: str) -> SSLContext:
+    """Return a context that negotiates ``protocol``.
 
-    Like by the official exporter, the variables of the ``requests`` package are heard where there is no setting.
+    It is made from the files as they are now, since certificates are renewed while processes run. Like by the official
+    exporter, the variables of the ``requests`` package are heard where there is no setting.
 
     :raises UnusableError: a file cannot be used.
     """
@@ -38,5 +39,5 @@ def context(settings: Settings) -> SSLContext:
             f"the certificate file '{file}' cannot be used ({why}); check OTEL_EXPORTER_OTLP_CERTIFICATE, "
             "OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
         ) from None
-    made.set_alpn_protocols(["http/1.1"])
+    made.set_alpn_protocols([protocol])
     return made

@@ -142,10 +142,11 @@ def dripping(connected: socket.socket, stop: threading.Event) -> None:
         connected.sendall(bytes((byte,)))
 
 
-def http2_only(connected: socket.socket, stop: threading.Event) -> None:
-    """Begin with HTTP/2's SETTINGS frame, as a server for gRPC does."""
+def http2_web(connected: socket.socket, stop: threading.Event) -> None:
+    """Begin with HTTP/2's SETTINGS frame, as a server for gRPC does, and answer a call with a web page."""
     connected.sendall(b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x05\x00\x00\x40\x00")
-    connected.recv(65536)
+    if connected.recv(65536).startswith(b"PRI"):
+        connected.sendall(b"\x00\x00\x01\x01\x05\x00\x00\x00\x01\x8d")  # :status 404, and the end
     stop.wait(10)
 
 

@@ -20,7 +20,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.version import __version__
 
 from otel_injection.otlp import settings
-from otel_injection.otlp.sender import Outcome, Sender
+from otel_injection.otlp.outcome import Outcome
+from otel_injection.otlp.sender import Sender
 from tests.unit.otlp import servers
 from tests.unit.otlp.servers import Collector, Reply
 
@@ -289,7 +290,7 @@ def test_a_huge_answer_is_read_in_part_and_its_connection_dropped(sender: Make) 
 @pytest.mark.parametrize(
     ("serve", "words"),
     [
-        (servers.http2_only, "HTTP/2"),
+        (servers.http2_web, "the answer is HTTP 404 and none of gRPC"),
         (servers.garbage, "not HTTP"),
     ],
 )

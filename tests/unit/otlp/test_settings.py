@@ -125,7 +125,7 @@ def test_an_unknown_compression_is_ignored(environ: dict[str, str], compression:
 def test_only_http_with_protobuf_is_spoken() -> None:
     assert read(**{ALL + "PROTOCOL": "http/protobuf"})[1] == []
     assert read(**{ALL + "PROTOCOL": "http/json"})[1] == [
-        f"{ALL}PROTOCOL: 'http/json' is not supported yet; http/protobuf is used"
+        f"{ALL}PROTOCOL: 'http/json' is not supported; http/protobuf is used"
     ]
     assert read(**{ALL + "PROTOCOL": "grpc", OWN + "PROTOCOL": "http/protobuf"})[1] == []
 

@@ -1,0 +1,23 @@
+"""Why there is no answer, where no error of Python's says it."""
+
+from __future__ import annotations
+
+
+class Http2Error(Exception):
+    """The server seems to speak HTTP/2 only, as a port for OTLP/gRPC does; its cause is what it did otherwise."""
+
+
+class NotHttp2Error(Exception):
+    """The server does not speak HTTP/2, or breaks its rules. The text says what it did."""
+
+
+class ResetError(Exception):
+    """The server broke a call off. ``code`` is one of HTTP/2's, and the text its name."""
+
+    def __init__(self, code: int, name: str) -> None:
+        super().__init__(name)
+        self.code = code
+
+
+class UnprocessedError(ConnectionError):
+    """The server says that it has not begun with a request: it can be sent again without coming twice."""

@@ -1,0 +1,184 @@
+"""OTLP over HTTP/1.1. See https://opentelemetry.io/docs/specs/otlp/#otlphttp."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import time
+from typing import Any, NamedTuple
+
+from otel_injection.otlp import connection, problems, proxy
+from otel_injection.otlp.deadline import Deadline
+from otel_injection.otlp.errors import Http2Error
+from otel_injection.otlp.outcome import Outcome, Verdict
+from otel_injection.otlp.settings import Settings
+from otel_injection.otlp.stream import Reader, Stream
+
+_LARGEST_ANSWER = 64 * 1024
+"""Bytes read of an answer; a connection with a longer one is not used again."""
+_RETRYABLE = frozenset({429, 502, 503, 504})
+
+
+class Answer(NamedTuple):
+    """What the server answered; ``headers`` have names in small letters."""
+
+    status: int
+    reason: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class HttpConnection:
+    """A connection to the endpoint of ``settings``, made at once.
+
+    :raises Http2Error: the server does not speak HTTP/1.1.
+    """
+
+    def __init__(self, settings: Settings, deadline: Deadline) -> None:
+        from http.client import HTTPConnection
+
+        self.pid = os.getpid()
+        self.heard = False
+        self.reusable = False
+        endpoint = settings.endpoint
+        via = proxy.find(endpoint)
+        secure = endpoint.scheme == "https"
+        self._prefix = ""
+        self._headers: dict[str, str] = {}
+        if via is not None and not secure:
+            self._prefix = f"http://{endpoint.authority}"
+            if via.authorization:
+                self._headers["proxy-authorization"] = via.authorization
+        try:
+            self._stream = Stream(settings, deadline, protocol="http/1.1", via=via, tunnel=secure)
+        except OSError as error:
+            if "NO_APPLICATION_PROTOCOL" in str(getattr(error, "reason", "")):
+                raise Http2Error from error
+            raise
+        self._http = HTTPConnection(endpoint.host, endpoint.port)
+        self._http.default_port = 443 if secure else 80
+        self._http.sock = _Socket(self)
+
+    def post(self, path: str, body: bytes, headers: dict[str, str], deadline: Deadline) -> Answer:
+        """Send a request and return its answer.
+
+        :raises OSError: the connection broke.
+        :raises http.client.HTTPException: the answer is no HTTP.
+        :raises Http2Error: it is HTTP/2.
+        :raises OutOfTimeError: it took too long.
+        """
+        self.reusable, self.heard = False, False
+        self._stream.deadline = deadline
+        encoded: dict[str, Any] = {name: value.encode() for name, value in {**headers, **self._headers}.items()}
+        deadline.doing = "sending"
+        try:
+            self._http.request("POST", self._prefix + path, body, encoded)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the server may have answered before it closed, for instance that the body is too large
+        deadline.doing = "waiting for the answer"
+        try:
+            response = self._http.getresponse()
+        except OSError as error:
+            # Servers for gRPC end an encrypted connection on which no HTTP/2 was negotiated.
+            ended = isinstance(error, ConnectionError) or type(error).__name__ == "SSLEOFError"
+            if ended and not self.heard and self._stream.encrypted and self._stream.negotiated is None:
+                raise Http2Error from error
+            raise
+        content = response.read(_LARGEST_ANSWER)
+        self.reusable = response.isclosed() and not response.will_close
+        names = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, response.reason, names, content)
+
+    def sendall(self, data: bytes) -> None:
+        """Send for ``http.client``."""
+        self._stream.sendall(data)
+
+    def receive(self, buffer: Any) -> int:
+        """Fill the buffer for ``http.client``, and look at what comes first."""
+        received = self._stream.receive(buffer)
+        if received and not self.heard:
+            self.heard = True
+            if buffer[0] == 0:  # the length of a SETTINGS frame, which such servers begin with
+                raise Http2Error
+        return received
+
+    def alive(self) -> bool:
+        """Return whether the server has neither closed the idle connection nor sent something unasked."""
+        return self._stream.arrived() is None
+
+    def close(self) -> None:
+        """Close this process's side of the connection."""
+        self._stream.close()
+
+
+class _Socket:
+    """What ``http.client`` takes for a socket; it may not close it, which it does before the answer's body is read."""
+
+    def __init__(self, owner: HttpConnection) -> None:
+        self._owner = owner
+
+    def sendall(self, data: bytes) -> None:
+        self._owner.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(Reader(self._owner))
+
+    def close(self) -> None:
+        pass
+
+
+class Http:
+    """Requests of one signal as POSTs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._headers = dict(settings.headers)
+        if settings.compression != "none":
+            self._headers.setdefault("content-encoding", settings.compression)
+
+    def attempt(self, body: bytes, deadline: Deadline) -> Verdict:
+        """Send a request once and judge the answer; for what is raised see ``HttpConnection``."""
+        content = _compressed(body, self._settings.compression)
+        path = self._settings.endpoint.path
+
+        def post(taken: HttpConnection) -> Answer:
+            return taken.post(path, content, self._headers, deadline)
+
+        answer = connection.exchange(HttpConnection, self._settings, deadline, post)
+        if 200 <= answer.status < 300:
+            return Verdict(Outcome(True, *problems.partial_success(answer.body)))
+        outcome = Outcome(False, 0, problems.of_answer(answer))
+        return Verdict(outcome, answer.status in _RETRYABLE, _retry_after(answer))
+
+    def close(self) -> None:
+        """Close the idle connection."""
+        idle = connection.take(HttpConnection, self._settings)
+        if idle is not None:
+            idle.close()
+
+
+def _compressed(body: bytes, compression: str) -> bytes:
+    if compression == "none":
+        return body
+    import zlib
+
+    if compression == "deflate":
+        return zlib.compress(body)
+    gzip = zlib.compressobj(wbits=31)
+    return gzip.compress(body) + gzip.flush()
+
+
+def _retry_after(answer: Answer) -> float | None:
+    """Return the seconds that the server wants to be left alone, given as a number or as a date."""
+    value = answer.headers.get("retry-after", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        from email.utils import parsedate_to_datetime
+
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
