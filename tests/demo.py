@@ -11,7 +11,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPException
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from tests.receiver import Receiver
 
 PATHS = ("/", "/users/7", "/slow", "/log", "/boom", "/nowhere") * 2
 MOUNT = "otel-auto-instrumentation-python"
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run() -> None:
@@ -83,11 +85,14 @@ def _serve(folder: Path, packages: Path, receiver: Receiver) -> int:
             raise UserError(f"cannot copy {TREE}: {copied.stderr.splitlines()[-1]}; free space, or set TMPDIR")
     logs = folder / "output"
     try:
-        with App(COMMAND, cwd=folder / "app", env=env, logs=logs) as app:
+        with ExitStack() as running:
+            with _signals_held_back():
+                app = running.enter_context(App(COMMAND, cwd=folder / "app", env=env, logs=logs))
             with step(f"start Flask under gunicorn, {WORKERS} workers, with the operator's environment"):
                 app.wait_for_lines("Worker ready", WORKERS)
             with step(f"send {len(PATHS)} requests at the same moment"):
-                request_all(port, PATHS)
+                # In a thread, since what waits for answers must not keep an interrupt waiting.
+                ThreadPoolExecutor(1).submit(request_all, port, PATHS).result()
             with step("stop it by SIGTERM, as the kubelet does"):
                 app.stop()
             return app.process.pid
@@ -123,16 +128,29 @@ def _show(receiver: Receiver, master: int, stderr: str) -> None:
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
     """Let the first signal that asks for the end raise KeyboardInterrupt, and no further one disturb the tidying up."""
-    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def end(*_: object) -> None:
-        for each in ending:
+        for each in ENDING:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {each: signal.signal(each, end) for each in ending}
+    before = {each: signal.signal(each, end) for each in ENDING}
     try:
         yield
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let signals wait where an exception would lose a process that has just been started."""
+    came: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in ENDING}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    for number in came[:1]:
+        signal.raise_signal(number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -129,7 +129,8 @@ class _Columns:
 
     @classmethod
     def fit(cls, spans: Sequence[Span], console: Console) -> _Columns:
-        name = max(len(span.name) for span in spans) + GUIDE
+        parents = {span.span_id: span.parent_id for span in spans}
+        name = max(len(span.name) + GUIDE * _depth(span.span_id, parents) for span in spans)
         route = max(len(_route(span)) for span in spans) if console.width >= WIDE else 0
         name = min(name, max(console.width - 24, 12))
         room = console.width - len(_row("", "", "", "", name, route)) - 1
@@ -164,6 +165,11 @@ def _row(name: str, route: str, status: str, took: str, name_width: int, route_w
     if route_width:
         parts.insert(1, f"{route:<{route_width}}")
     return "  ".join(parts)
+
+
+def _depth(span_id: str, parents: Mapping[str, str]) -> int:
+    """Return 1 for a trace's first span, 2 for its children, and so on."""
+    return 1 + _depth(parents[span_id], parents) if span_id in parents else 0
 
 
 def _route(span: Span) -> str:
