@@ -40,11 +40,6 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
         yield started
 
 
-@pytest.fixture
-def reports() -> list[str]:
-    return []
-
-
 def counts(exporter: Any) -> tuple[int, int, int]:
     return exporter.exported, exporter.rejected, exporter.failed
 

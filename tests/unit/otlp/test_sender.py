@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -23,39 +23,10 @@ from otel_injection.otlp import settings
 from otel_injection.otlp.outcome import Outcome
 from otel_injection.otlp.sender import Sender
 from tests.unit.otlp import servers
+from tests.unit.otlp.sending import ACCEPTED, Make, closing, timed
 from tests.unit.otlp.servers import Collector, Reply
 
-ACCEPTED = Outcome(True, 0, "")
 EXTENSIONS = Path(__file__).parents[3] / "extensions"
-
-Make = Callable[..., Sender]
-
-
-@pytest.fixture
-def sender(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """Make senders of traces from settings without their prefix; all are shut down afterwards."""
-    made: list[Sender] = []
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-    def make(endpoint: str, **options: str) -> Sender:
-        environ = {f"OTEL_EXPORTER_OTLP_{name.upper()}": value for name, value in options.items()}
-        reports: list[str] = []
-        made.append(
-            Sender(settings.read("traces", reports.append, environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}))
-        )
-        assert not reports
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.shutdown()
-
-
-@pytest.fixture(scope="module")
-def ca() -> trustme.CA:
-    return trustme.CA()
 
 
 def server_context(ca: trustme.CA) -> Any:
@@ -64,12 +35,6 @@ def server_context(ca: trustme.CA) -> Any:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert("127.0.0.1").configure_cert(context)
     return context
-
-
-def timed(work: Callable[[], Outcome]) -> tuple[Outcome, float]:
-    began = time.monotonic()
-    outcome = work()
-    return outcome, time.monotonic() - began
 
 
 def test_requests_share_a_connection(sender: Make) -> None:
@@ -330,23 +295,10 @@ def test_the_timeout_holds_for_tls(sender: Make) -> None:
     assert 0.9 < seconds < 1.3
 
 
-def closing(traces: Sender, size: int = 3) -> tuple[Outcome, float]:
-    """Send from another thread, set a deadline once that is under way, and return how late after it the thread ends."""
-    outcomes: list[Outcome] = []
-    thread = threading.Thread(target=lambda: outcomes.append(traces.send(b"x" * size)), daemon=True)
-    thread.start()
-    time.sleep(0.3)
-    moment = time.monotonic() + 0.5
-    traces.close_by(moment)
-    thread.join(8)
-    assert not thread.is_alive()
-    return outcomes[0], time.monotonic() - moment
-
-
 @pytest.mark.parametrize(("serve", "size", "doing"), BLOCKING)
 def test_closing_cuts_off_requests(sender: Make, serve: Any, size: int, doing: str) -> None:
     with servers.listening(serve) as url:
-        outcome, late = closing(sender(url), size)
+        outcome, late = closing(sender(url), b"x" * size)
     assert f"time ran out while {doing}" in outcome.problem
     assert -0.1 < late < 0.3
 
