@@ -20,9 +20,12 @@ def _places():
 
 def _drop_empty_entry(folder, mount):
     # type: (str, str) -> None
-    """Take off what an app's empty ``PYTHONPATH``, which is none, means between our entries: the working directory."""
+    """Take off what an app's empty ``PYTHONPATH``, which is none, means between our entries: the working directory.
+
+    To Python 2 an empty one means the same by itself.
+    """
     entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if len(entries) == 3 and not entries[1] and folder in sys.path[:-1]:
+    if sys.version_info >= (3,) and len(entries) == 3 and not entries[1] and folder in sys.path[:-1]:
         place = sys.path.index(folder) + 1
         if sys.path[place] != mount:
             del sys.path[place]
@@ -82,15 +85,12 @@ def _is_helper():
 
 def _hand_on():
     # type: () -> None
-    """Import the ``sitecustomize`` that Python would have found without us; its errors are the app's."""
-    ours = sys.modules.pop("sitecustomize", None)
-    try:
-        import sitecustomize  # noqa: F401
-    except ImportError:
-        if getattr(sys.exc_info()[1], "name", "sitecustomize") != "sitecustomize":
-            raise
-        if ours is not None:
-            sys.modules["sitecustomize"] = ours
+    """Import the ``sitecustomize`` that Python would have found without us.
+
+    Where there is none, Python's ``site`` is to learn that as without us, and forgets this module.
+    """
+    del sys.modules["sitecustomize"]
+    import sitecustomize  # noqa: F401
 
 
 try:

@@ -53,6 +53,12 @@ def uninstall() -> None:
     sys.meta_path[:] = [each for each in sys.meta_path if not type(each).__module__.startswith("otel_injection.")]
 
 
+def interrupted(name: str) -> None:
+    """Forget that a module is being executed: the thread that did is not in this child of a fork."""
+    _running.discard(name)
+    _postponed.pop(name, None)
+
+
 def _ancestors(name: str) -> list[str]:
     """Return the packages that hold a module, the outermost first."""
     parts = name.split(".")

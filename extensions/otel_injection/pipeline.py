@@ -31,8 +31,6 @@ class Pipeline:
         self._configure = configure
         self._lock = threading.Lock()
         self._builder: int | None = None
-        self._forking: dict[int, Any] = {}
-        self._following = False
         self._closed = False
         self._failed = False
         self._listeners: list[Callable[[Any], None]] = []
@@ -50,7 +48,7 @@ class Pipeline:
         return self.state or self._start()
 
     def exclusively(self, make: Callable[[], Any]) -> Any:
-        """Return what ``make`` does, which nothing else of ours is set up beside, and no fork of this process.
+        """Return what ``make`` does, beside which nothing else of ours is set up.
 
         None if this very thread is setting something up already, or if another one takes too long.
         """
@@ -61,37 +59,26 @@ class Pipeline:
             return None
         try:
             self._builder = get_ident()
-            self._follow_forks()
             return make()
         finally:
             self._builder = None
             lock.release()
 
     def before_fork(self) -> None:
-        """Let a set-up in another thread end, and stop the export threads."""
-        if self._builder == get_ident() or self.pid != os.getpid():
-            return
-        lock = self._lock
-        if lock.acquire(timeout=_SETUP_PATIENCE):
-            self._forking[get_ident()] = lock
-        if self.state is not None:
+        """Stop the export threads."""
+        if self.state is not None and self.pid == os.getpid():
             self.state.halt()
 
     def after_fork_in_parent(self) -> None:
-        """Go on as before the fork."""
-        lock = self._forking.pop(get_ident(), None)
-        if lock is not None:
-            lock.release()
-        state = self.state
-        if state is not None:
-            state.go_on()
+        """Start them again."""
+        if self.state is not None and self.pid == os.getpid():
+            self.state.go_on()
 
     def after_fork(self) -> None:
         """Forget the parent's SDK in a child: its threads are gone, its queues and counters are the parent's."""
         state, self.state = self.state, None
         self.pid = os.getpid()
         self._lock = threading.Lock()
-        self._forking.clear()
         self._builder = None
         self._closed = False
         if state is not None:
@@ -128,28 +115,6 @@ class Pipeline:
                 self._failed = True
                 report.say(f"no telemetry from this process: {type(error).__name__}: {error}", kind="configure")
         return self.state
-
-    def _follow_forks(self) -> None:
-        """Register the fork hooks, once.
-
-        After those of ``logging``, which is what makes ours run before them: a set-up that is waited for needs the
-        lock that they take.
-        """
-        if not self._following and hasattr(os, "register_at_fork"):
-            self._following = True
-            import logging  # noqa: F401
-
-            os.register_at_fork(before=_quietly(self.before_fork), after_in_parent=_quietly(self.after_fork_in_parent))
-
-
-def _quietly(hook: Callable[[], None]) -> Callable[[], None]:
-    def run() -> None:
-        try:
-            hook()
-        except Exception as error:
-            report.debug(f"at a fork: {type(error).__name__}: {error}")
-
-    return run
 
 
 def _configure() -> Any:

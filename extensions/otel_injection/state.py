@@ -9,6 +9,9 @@ from typing import Any
 
 from otel_injection import identity, report, workers
 
+_LAST_WORDS = 0.1
+"""Seconds that exporters have to say that they did not reach the collector in time."""
+
 
 class State:
     """The SDK of one process.
@@ -59,9 +62,9 @@ class State:
         for exporter in exporters:
             close_by = getattr(exporter, "close_by", None)
             if close_by is not None:
-                close_by(deadline)
+                close_by(deadline - _LAST_WORDS)
         for thread, work in self._tell_to_finish():
-            if thread is not None and thread.is_alive():
+            if thread is not None and thread.ident is not None:
                 thread.join(max(0.0, deadline - time.monotonic()))
             else:  # it could not be started
                 work()

@@ -1,14 +1,12 @@
 """Export threads that stop for a fork and start again after it.
 
-A child gets a copy of every lock that another thread holds at the fork, those of modules that are being imported
-included, and nobody who would release them. And from 3.12 on Python warns of a fork beside threads, which an app
-without threads of its own has never been told.
+A child gets a copy of every lock that another thread holds at the fork, and nobody who would release it. And from 3.12
+on Python warns of a fork beside threads, which an app without threads of its own has never been told.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -21,11 +19,8 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
 from otel_injection import report
 
-_IDLE_PATIENCE = 0.05
+_PATIENCE = 0.05
 """Seconds that a fork waits for the threads: one that is exporting to a slow collector takes longer, and goes on."""
-
-_IMPORT_PATIENCE = 1.0
-"""The same for a thread in the middle of an import, which would block the child for good."""
 
 _halted: set[threading.Thread] = set()
 
@@ -70,11 +65,10 @@ def halt(batches: Sequence[Any], readers: Sequence[Any]) -> None:
     for reader in readers:
         if getattr(reader, "_daemon_thread", None) is not None:
             reader._shutdown_event.set()
-    deadline = time.monotonic() + _IDLE_PATIENCE
+    deadline = time.monotonic() + _PATIENCE
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    deadline = time.monotonic() + _IMPORT_PATIENCE
-    while any(_leaving(each) or _importing(each) for each in threads) and time.monotonic() < deadline:
+    while any(_leaving(each) for each in threads) and time.monotonic() < deadline:
         time.sleep(0.0005)
 
 
@@ -104,15 +98,6 @@ def _start(name: str, target: Any) -> threading.Thread:
 def _leaving(thread: threading.Thread) -> bool:
     """Return whether a thread has ended for Python but not yet for the system, which is asked by Python 3.12."""
     return not thread.is_alive() and os.path.exists(f"/proc/self/task/{thread.native_id}")
-
-
-def _importing(thread: threading.Thread) -> bool:
-    frame = sys._current_frames().get(thread.ident or 0)
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            return thread.is_alive()
-        frame = frame.f_back
-    return False
 
 
 def _is_halted() -> bool:

@@ -29,3 +29,17 @@ def flush() -> None:
 
         crashes.at_end()
         pipeline.PIPELINE.close(exit_timeout())
+        if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
+            _end_by_signal()
+
+
+def _end_by_signal() -> None:
+    """Have Python end by SIGINT, as it is about to, so that a shell learns of it.
+
+    Any code that is compiled and run from text, such as that of a named tuple, makes Python forget it. This does, too,
+    and then reminds it.
+    """
+    try:
+        exec("raise KeyboardInterrupt")  # noqa: S102
+    except KeyboardInterrupt:
+        pass
