@@ -64,7 +64,7 @@ run() {
 
 # Fills .venv with exactly what requirements/tools.txt says; made-by, written last, says that it is complete.
 make_environment() {
-    echo "  preparing .venv (once) ..."
+    echo "  preparing .venv (once) ..." >&2
     run "cannot remove $root/.venv" rm -rf .venv
     run "cannot write to $root" mkdir -p .venv/bootstrap/wheels
     free=$(df -Pk . | awk 'END { print int($4 / 1024) }')

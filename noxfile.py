@@ -32,7 +32,7 @@ def _in_one_line(record: logging.LogRecord) -> bool:
     text = record.getMessage()
     if record.levelno < logging.ERROR or text.startswith("* "):  # a line of the summary at the end
         return not re.match(r"\* test: |Session test ", text)  # which only sets off the others
-    if not re.search(r"failed with exit code -?\d+:?$|^Session .* failed", text):
+    if not re.search(r"failed with exit code -?\d+:?$|^Session .* (failed|interrupted)|^Interrupted", text):
         reason = re.split(r"(?m)^error: ", text)[-1]
         sys.stderr.write(f"error: {' '.join(reason.split())}\n")
     return False
@@ -54,7 +54,8 @@ def push(session: nox.Session) -> None:
     """Push the image to REGISTRY/NAME:TAG and print the Instrumentation resource that pins it."""
     _expect(session, "REGISTRY/NAME:TAG")
     _install(session, "build")
-    session.run("python", "-m", "images", "push", *session.posargs)
+    # What is printed goes to kubectl: what is said on the way must not be mixed with it.
+    session.run("python", "-m", "images", "push", *session.posargs, stderr=None)
 
 
 @nox.session
@@ -62,7 +63,7 @@ def demo(session: nox.Session) -> None:
     """Show what an injected Flask app under gunicorn exports."""
     _expect(session, "")
     _install(session, "tests")
-    session.run("python", "-m", "images", "demo")
+    session.run("python", "-m", "images", "demo", interrupt_timeout=10)
 
 
 @nox.session(venv_backend="none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -36,11 +37,23 @@ def walk(root: Path) -> Iterator[Path]:
 
 
 def normalise(root: Path) -> None:
-    """Give ``root`` and everything below it the image's modes and time, since buildx copies those of the host."""
+    """Give ``root`` and everything below it the image's modes and time, since buildx copies those of the host.
+
+    The fraction of a second comes from the content: BuildKit sends a file again only if its path, size or time differs
+    from what it got before, even in another build.
+    """
     for path in (root, *walk(root)):
         if not path.is_symlink():
             path.chmod(mode(PurePosixPath(path.relative_to(root)), folder=path.is_dir()))
-        os.utime(path, (epoch(), epoch()), follow_symlinks=False)
+        time = epoch() * 10**9 + _fraction(path)
+        os.utime(path, ns=(time, time), follow_symlinks=False)
+
+
+def _fraction(path: Path) -> int:
+    """Return nanoseconds below one second that stand for a file's content."""
+    if path.is_symlink() or path.is_dir():
+        return 0
+    return int.from_bytes(hashlib.sha256(path.read_bytes()).digest()[:8], "big") % 10**9
 
 
 def prepare(tree: Path, binaries: Mapping[Platform, Path], dist: Path) -> Path:

@@ -231,7 +231,7 @@ def test_the_build_context_has_the_modes_of_the_archive(tree: Path, binaries: di
         for layer, folder in zip(image.layers, ("rootfs", f"platform/{platform}"), strict=True):
             for name, entry in layer.items():
                 status = (dist / CONTEXT / folder / name).lstat()
-                assert (status.st_mode & 0o7777, status.st_mtime) == (entry.mode, entry.mtime), name
+                assert (status.st_mode & 0o7777, int(status.st_mtime)) == (entry.mode, entry.mtime), name
 
 
 def test_normalise_leaves_the_target_of_a_link_alone(tmp_path: Path) -> None:
