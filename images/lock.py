@@ -17,8 +17,10 @@ from images.console import say, step
 from images.errors import UserError
 from images.paths import ROOT
 
-LOCKS = ("payload", "tools", "build", "apps", "tests", "lint")
+LOCKS = ("payload", "tools", "build", "apps", "frameworks", "tests", "lint", "own-opentelemetry")
 """In this order: a package that stands in several locks has the version of the first one everywhere."""
+APART = frozenset({"own-opentelemetry"})
+"""Locks to which that does not apply: it is an old release that is wanted there."""
 PYTHONS = ("3.10", "3.14")
 """The oldest and the newest Python that every lock must be installable on."""
 FOLDER = ROOT / "requirements"
@@ -39,7 +41,7 @@ def lock(folder: Path = FOLDER) -> None:
             shutil.copy(source, work)
         for position, each in enumerate(LOCKS):
             with step(f"resolving {each}.in"):
-                _resolve(work, each, LOCKS[:position])
+                _resolve(work, each, () if each in APART else LOCKS[:position])
             for python in PYTHONS:
                 with step(f"trying {each}.txt on Python {python}"):
                     _try(work, each, python)

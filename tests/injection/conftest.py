@@ -16,6 +16,7 @@ from images.paths import ROOT, TREE
 from tests.injection import pythons
 from tests.injection.harness import App, Dependency, container_env
 from tests.injection.prices import catalogue_service
+from tests.injection.running import Runner
 from tests.receiver import Receiver
 
 APPS = ROOT / "tests" / "apps"
@@ -79,6 +80,26 @@ def receiver() -> Iterator[Receiver]:
     """What the apps export to."""
     with Receiver() as running:
         yield running
+
+
+@pytest.fixture
+def runner(python: Path, mount: Path, receiver: Receiver, tmp_path: Path) -> Runner:
+    """Runs programs with an interpreter that has no packages."""
+    return Runner(python, mount, receiver.endpoint, tmp_path / "app")
+
+
+@pytest.fixture
+def framework_runner(python: Path, mount: Path, receiver: Receiver, tmp_path: Path) -> Runner:
+    """Runs programs beside the packages of requirements/frameworks.in."""
+    folder = pythons.apps_environment(python, "frameworks")
+    return Runner(folder / "bin" / "python", mount, receiver.endpoint, tmp_path / "app")
+
+
+@pytest.fixture
+def own_runner(python: Path, mount: Path, receiver: Receiver, tmp_path: Path) -> Runner:
+    """Runs programs beside an old OpenTelemetry of the app's own, that of requirements/own-opentelemetry.in."""
+    folder = pythons.apps_environment(python, "own-opentelemetry")
+    return Runner(folder / "bin" / "python", mount, receiver.endpoint, tmp_path / "app")
 
 
 @pytest.fixture

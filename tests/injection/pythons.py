@@ -13,7 +13,6 @@ from images.errors import UserError
 from images.paths import ROOT, cache
 
 SUPPORTED = ("3.10", "3.11", "3.12", "3.13", "3.14")
-LOCK = ROOT / "requirements" / "apps.txt"
 
 
 def find() -> list[Path]:
@@ -38,14 +37,15 @@ def version(python: Path) -> str:
     return answer.stdout.strip()
 
 
-def apps_environment(python: Path) -> Path:
-    """Return a virtual environment of this interpreter with what the sample apps need, nothing else.
+def apps_environment(python: Path, lock_name: str = "apps") -> Path:
+    """Return a virtual environment of this interpreter with what a lock of requirements/ holds, nothing else.
 
     Made once for each interpreter and lock file, in the cache; UserError if it cannot be made.
     """
-    lock = LOCK.read_bytes()
+    path = ROOT / "requirements" / f"{lock_name}.txt"
+    lock = path.read_bytes()
     name = hashlib.sha256(lock + os.fsencode(python.resolve()) + version(python).encode()).hexdigest()[:16]
-    folder = cache("apps") / f"{version(python)}-{name}"
+    folder = cache("apps") / f"{lock_name}-{version(python)}-{name}"
     with (cache("apps") / f".{name}.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not folder.is_dir():
@@ -61,7 +61,7 @@ def apps_environment(python: Path) -> Path:
                 "--only-binary",
                 ":all:",
                 "-r",
-                str(LOCK),
+                str(path),
             )
             unfinished.rename(folder)
     return folder
