@@ -23,11 +23,10 @@ _CODES = """
     RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS
     UNAUTHENTICATED
 """.split()  # noqa: SIM905 -- their places are their numbers
+_NUMBERS = frozenset(map(str, range(len(_CODES))))
 _RETRYABLE = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"})
-_OF_HTTP = {400: "INTERNAL", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "UNIMPLEMENTED"} | dict.fromkeys(
-    (429, 502, 503, 504), "UNAVAILABLE"
-)
-"""What gRPC takes answers of HTTP for that are none of gRPC's own."""
+_RETRYABLE_HTTP = frozenset({"429", "502", "503", "504"})
+"""Answers of HTTP alone that gRPC takes for UNAVAILABLE."""
 _CANCEL = 8
 """HTTP/2's code for a call that is no longer wanted, as servers say when they are stopped."""
 
@@ -93,12 +92,9 @@ def _judged(reply: Reply) -> Verdict:
     ends = reply.trailers or reply.headers
     status = ends.get("grpc-status", "")
     if not status:
-        http = reply.headers.get(":status", "")
-        code = _OF_HTTP.get(int(http), "UNKNOWN") if http.isdecimal() else "UNKNOWN"
-        problem = f"the answer is HTTP {http} and none of gRPC; check OTEL_EXPORTER_OTLP_ENDPOINT"
-        return Verdict(Outcome(False, 0, problem), code in _RETRYABLE, understood=False)
-    code = _CODES[int(status)] if status.isdecimal() and int(status) < len(_CODES) else status[:20]
-    if code in ("OK", "0"):
+        return _of_http(reply.headers.get(":status", ""))
+    code = _CODES[int(status)] if status in _NUMBERS else f"status {status[:20]}"
+    if code == "OK":
         return Verdict(Outcome(True, *problems.partial_success(_message(reply.body))))
     words = problems.line(unquote(ends.get("grpc-message", "")).encode())
     problem = f"the answer is {code}" + (f" ({words})" if words else "")
@@ -107,6 +103,12 @@ def _judged(reply: Reply) -> Verdict:
     wait = _retry_delay(ends.get("grpc-status-details-bin", ""))
     retryable = code in _RETRYABLE or (code == "RESOURCE_EXHAUSTED" and wait is not None)
     return Verdict(Outcome(False, 0, problem), retryable, wait or None)
+
+
+def _of_http(status: str) -> Verdict:
+    """Judge an answer that is none of gRPC's, by its HTTP status."""
+    problem = f"the answer is HTTP {status} and none of gRPC; check OTEL_EXPORTER_OTLP_ENDPOINT"
+    return Verdict(Outcome(False, 0, problem), status in _RETRYABLE_HTTP, understood=False)
 
 
 def _framed(body: bytes, compressed: bool) -> bytes:

@@ -74,15 +74,17 @@ class HttpConnection:
         deadline.doing = "sending"
         try:
             self._http.request("POST", self._prefix + path, body, encoded)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the server may have answered before it closed, for instance that the body is too large
+        except OSError as error:
+            if not _ended(error):
+                raise
+            # The server may have answered before it closed, for instance that the body is too large.
         deadline.doing = "waiting for the answer"
         try:
             response = self._http.getresponse()
         except OSError as error:
             # Servers for gRPC end an encrypted connection on which no HTTP/2 was negotiated.
-            ended = isinstance(error, ConnectionError) or type(error).__name__ == "SSLEOFError"
-            if ended and not self.heard and self._stream.encrypted and self._stream.negotiated is None:
+            silent = not self.heard and self._stream.encrypted and self._stream.negotiated is None
+            if silent and _ended(error):
                 raise Http2Error from error
             raise
         content = response.read(_LARGEST_ANSWER)
@@ -126,6 +128,11 @@ class _Socket:
 
     def close(self) -> None:
         pass
+
+
+def _ended(error: OSError) -> bool:
+    """Return whether the server has ended the connection, with or without TLS."""
+    return isinstance(error, ConnectionError) or type(error).__name__ in ("SSLEOFError", "SSLZeroReturnError")
 
 
 class Http:
