@@ -12,10 +12,14 @@ import sys
 
 from otel_injection import entry_points, hooks
 from otel_injection._index import API_MODULES, API_VERSION
+from otel_injection.settings import forced
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
     from typing import Any
+
+OURS = API_VERSION
+"""The release of our API, and of our SDK."""
 
 _NAMESPACES = ("opentelemetry", "opentelemetry.util", "opentelemetry.propagators")
 _LED = frozenset(name for name in API_MODULES if name.rpartition(".")[0] in _NAMESPACES)
@@ -32,18 +36,33 @@ def share(mount: str) -> None:
     hooks.after("opentelemetry._logs._internal", _offer_logger_provider)
 
 
+def older_sdk(path: list[str], mount: str) -> str:
+    """Return the version of an SDK of the app's own that our API would break, empty if it has none.
+
+    An SDK uses what is private in the API, and each release of it fits only the API of the same release (measured with
+    1.12 to 1.44 against 1.45): there the app's API must stay, and with it our SDK cannot run.
+    """
+    version = _app_version(path, mount, "sdk")
+    return version if version and _numbers(version)[:2] < _numbers(API_VERSION)[:2] else ""
+
+
 def app_version(path: list[str], mount: str) -> tuple[int, ...]:
     """Return the version of the API that the app would import from ``path``, () if it has none."""
+    version = _app_version(path, mount)
+    return _numbers(version) if version else ()
+
+
+def _app_version(path: list[str], mount: str, *part: str) -> str:
     for folder in path:
         if folder == mount:
             continue
         try:
-            with open(os.path.join(folder, "opentelemetry", "version", "__init__.py"), encoding="utf-8") as file:
+            with open(os.path.join(folder, "opentelemetry", *part, "version", "__init__.py"), encoding="utf-8") as file:
                 text = file.read(2000)
         except (OSError, ValueError, TypeError):
             continue
-        return _numbers(text.partition("__version__")[2].partition("\n")[0])
-    return ()
+        return text.partition("__version__")[2].partition("\n")[0].strip("= \"'\t\r")
+    return ""
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -63,7 +82,8 @@ class _ApiFinder:
         if fullname not in _LED:
             return None
         if self._leads is None:
-            self._leads = app_version(sys.path, self._mount) <= _numbers(API_VERSION)
+            ours = app_version(sys.path, self._mount) <= _numbers(API_VERSION)
+            self._leads = ours and (forced() or not older_sdk(sys.path, self._mount))
         if not self._leads:
             return None
         from importlib.machinery import PathFinder

@@ -59,6 +59,11 @@ def reason_to_skip(environment: Mapping[str, str], argv: Sequence[str]) -> str |
     return f"'{name}' is a tool, not an app" if tool else None
 
 
+def runs_text(argv: Sequence[str]) -> bool:
+    """Return whether a process runs ``python -c``: a helper, whose output a program may read."""
+    return _program(argv)[1] == "-c"
+
+
 def _program(argv: Sequence[str]) -> tuple[str, str]:
     """Find what an interpreter's command line runs: a script, or what follows ``-m`` or ``-c``."""
     arguments = iter(argv[1:])

@@ -26,6 +26,14 @@ class _ProxyMeterProvider(_internal._ProxyMeterProvider):
         """Return a meter whose instruments resolve themselves when they are used."""
         return Meter(self, name, version, schema_url, attributes)
 
+    def on_set_meter_provider(self, meter_provider: Any) -> None:
+        """Hand the app's asynchronous instruments to the provider that the app has set; called by the API."""
+        del meter_provider
+        if not forced():
+            for meter in _observing:
+                if meter.belongs_to_app:
+                    meter.observe(None)
+
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Export the current values."""
         state = PIPELINE.state
@@ -55,10 +63,21 @@ class Meter(api.Meter):
         return state.meter_provider.get_meter(*self._arguments)  # type: ignore[no-any-return]
 
     def observe(self, state: Any) -> None:
-        """Create the asynchronous instruments in an SDK that has just been set up."""
-        meter = self.real(state)
+        """Create the asynchronous instruments in an SDK that has just been set up, or behind a provider of the app."""
         for factory, arguments, keywords in self._observables:
-            getattr(meter, factory)(*arguments, **keywords)
+            self._create(state, factory, arguments, keywords)
+
+    def _create(self, state: Any, factory: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        if state is not None and self.belongs_to_app and not forced():
+            names = dict(zip(("name", "callbacks", "unit", "description"), arguments, strict=False))
+            arguments, keywords = (), {**names, **keywords}
+            keywords["callbacks"] = [_until_set(each) for each in keywords.get("callbacks") or ()]
+        getattr(self.real(state), factory)(*arguments, **keywords)
+
+    @property
+    def belongs_to_app(self) -> bool:
+        """Whether it is the app that measures."""
+        return not self._provider.ours
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> api.Counter:
         """Return a counter."""
@@ -93,9 +112,20 @@ class Meter(api.Meter):
             _observing.append(self)
         self._observables.append((factory, arguments, keywords))
         state = PIPELINE.state
-        if state is not None:
-            getattr(self.real(state), factory)(*arguments, **keywords)
+        if state is not None or _internal._METER_PROVIDER is not GLOBAL:
+            self._create(state if _internal._METER_PROVIDER is GLOBAL else None, factory, arguments, keywords)
         return getattr(api.NoOpMeter(self._arguments[0]), factory)(*arguments, **keywords)
+
+
+def _until_set(callback: Any) -> Any:
+    """Let a callback of the app answer our SDK only until the app has set a provider of its own."""
+    if not callable(callback):  # a generator
+        return callback
+
+    def observe(options: Any) -> Any:
+        return callback(options) if _internal._METER_PROVIDER is GLOBAL else ()
+
+    return observe
 
 
 class _Instrument:
@@ -159,6 +189,7 @@ OURS = _ProxyMeterProvider(ours=True)
 # Put in place without the API's "set once" guard: what the app sets, early or late, wins.
 if _internal._METER_PROVIDER is None:
     _internal._METER_PROVIDER = GLOBAL
+    _internal._PROXY_METER_PROVIDER = GLOBAL
 
 
 @PIPELINE.on_start

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from otel_injection import guard, report
+from otel_injection import guard, report, settings
 
 _started = False
 
@@ -26,6 +26,14 @@ def start(mount: str) -> None:
         return
     from otel_injection import activation, api, hooks, lifecycle
 
+    older = api.older_sdk(sys.path, mount)
+    if older and not settings.forced():
+        if not guard.runs_text(getattr(sys, "orig_argv", sys.argv)):
+            report.say(
+                f"not instrumented: the app brings the OpenTelemetry SDK {older}, which fits no newer API; "
+                f"give it {api.OURS} or none, or set OTEL_INJECTION_ENABLED=false"
+            )
+        return
     try:
         hooks.install()
         api.share(mount)

@@ -52,6 +52,7 @@ class Runner:
         self.mount = mount
         self.folder = folder
         self.endpoint = endpoint
+        self.app_pythonpath: str | None = None
         self.operator = operator_env(mount, service="app", endpoint=endpoint)
         folder.mkdir(exist_ok=True)
 
@@ -81,6 +82,7 @@ class Runner:
 
         ``options`` are the interpreter's, ``app_pythonpath`` is the app's own ``PYTHONPATH``, ``given`` its input.
         """
+        app_pythonpath = self.app_pythonpath if app_pythonpath is None else app_pythonpath
         if isinstance(source, str):
             self.write(source)
             source = ["main.py"]
