@@ -30,7 +30,7 @@ from opentelemetry.trace import SpanContext
 from otel_injection.otlp import OTLPLogExporter, OTLPMetricExporter, OTLPSpanExporter
 from otel_injection.otlp.outcome import Outcome
 from otel_injection.otlp.sender import Sender
-from tests.unit.otlp.grpc_collector import GrpcCollector, Refusal
+from tests.grpc_collector import GrpcCollector, Refusal
 from tests.unit.otlp.sending import ACCEPTED, Make, closing, timed
 
 EXTENSIONS = Path(__file__).parents[3] / "extensions"
