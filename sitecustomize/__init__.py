@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _MOUNT = os.path.dirname(os.path.dirname(os.path.dirname(_FOLDER)))
@@ -12,11 +14,8 @@ _MOUNT = os.path.dirname(os.path.dirname(os.path.dirname(_FOLDER)))
 def initialize(*, swallow_exceptions: bool = True) -> None:
     """Start the injection in this process, as ``sitecustomize`` does; calling it again changes nothing.
 
-    Raises what stands against it, such as a damaged payload, only without ``swallow_exceptions``. The payload goes to
-    the end of ``sys.path``: upstream's own ``sitecustomize``, where a command wraps the app with it, has left it ahead
-    of the app's packages.
+    Raises what stands against it, such as a damaged payload, only without ``swallow_exceptions``.
     """
-    sys.path[:] = [each for each in sys.path if each not in (_FOLDER, _MOUNT)] + [_MOUNT]
     try:
         from otel_injection import start
 
@@ -36,3 +35,20 @@ def run() -> None:
     from otel_injection import wrapper
 
     wrapper.run(sys.argv[1:], _FOLDER, _MOUNT)
+
+
+def _make_way() -> None:
+    """Let the app's own package of this name, if it has one, take this one's place.
+
+    Where the app's own ``opentelemetry-instrument`` wraps it, upstream's ``sitecustomize`` runs instead of ours. It
+    means upstream's package, which ours would hide, being ahead on ``sys.path``; from here on it is at its end.
+    """
+    sys.path[:] = [each for each in sys.path if each not in (_FOLDER, _MOUNT)] + [_MOUNT]
+    folders = [os.path.join(each, "opentelemetry", "instrumentation") for each in sys.path[:-1]]
+    spec = PathFinder.find_spec(__name__, folders)
+    if spec is not None and spec.loader is not None:
+        sys.modules[__name__] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[__name__])
+
+
+_make_way()
