@@ -20,7 +20,7 @@ PATHS = ["/log", "/"] * 6
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 def test_all_signals_reach_a_port_for_grpc(start: StartApp, mount: Path, protocol: str) -> None:
-    """With one line of each worker that exports where HTTP was asked for, with none where it was gRPC."""
+    """With one line of each process that exports where HTTP was asked for, with none where it was gRPC."""
     with GrpcCollector() as collector:
         env = operator_env(mount, service="shop", endpoint=collector.url) | {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
         injected = serve(start, env, PATHS)
@@ -28,10 +28,13 @@ def test_all_signals_reach_a_port_for_grpc(start: StartApp, mount: Path, protoco
 
     requests = {signal: [call.request for call in collector.calls if call.signal == signal] for signal in SIGNALS}
     spans = list(chain.from_iterable(map(decode_spans, requests["traces"])))
-    points = chain.from_iterable(map(decode_metrics, requests["metrics"]))
+    points = list(chain.from_iterable(map(decode_metrics, requests["metrics"])))
     logs = list(chain.from_iterable(map(decode_logs, requests["logs"])))
     assert sorted(span.name for span in spans) == sorted(f"GET {path}" for path in PATHS)
-    exporting = {each.resource["service.instance.id"] for each in spans}
+    resources = (
+        [each.resource for each in spans] + [each.resource for each in points] + [each.resource for each in logs]
+    )
+    exporting = {resource["service.instance.id"] for resource in resources}
     assert "http.server.duration" in {point.name for point in points}
     assert sum(log.body == "order A-17 failed" for log in logs) == PATHS.count("/log")
     lines = [line for line in injected.stderr.splitlines() if line.startswith(PREFIX)]
