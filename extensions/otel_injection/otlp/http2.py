@@ -12,6 +12,7 @@ from h2.events import DataReceived, Event, ResponseReceived, StreamEnded, Stream
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 from h2.settings import Settings as Http2Settings
+from hpack import hpack, table
 
 from otel_injection.otlp import proxy
 from otel_injection.otlp.deadline import Deadline
@@ -29,6 +30,17 @@ _MOST_UNASKED = 64
 
 _SETTINGS, _GOAWAY = 4, 7
 _HEAD = 9
+
+
+class _Silence:
+    """A logger for ``hpack``, which would write every header, secrets included, into the log of an app at DEBUG."""
+
+    def debug(self, *_: object) -> None:
+        pass
+
+
+for _module in (hpack, table):
+    _module.log = _Silence()  # type: ignore[assignment]
 
 
 class Reply(NamedTuple):

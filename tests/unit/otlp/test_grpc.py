@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import threading
@@ -137,6 +138,13 @@ def test_threads_send_at_the_same_time(traces: Any) -> None:
     assert sorted(each.problem for each in outcomes) == sorted(
         f"the answer is INVALID_ARGUMENT ({number})" for number in range(40)
     )
+
+
+def test_nothing_is_logged(traces: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The header compression would log every header, with its secrets, where the app's root logger is at DEBUG."""
+    with GrpcCollector() as collector, caplog.at_level(logging.DEBUG):
+        assert traces(collector, headers="authorization=secret").send(body()) == ACCEPTED
+    assert [record.name for record in caplog.records if not record.name.startswith("grpc")] == []
 
 
 RETRYABLE = ["CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"]
