@@ -40,7 +40,7 @@ class _Silence:
 
 
 for _module in (hpack, table):
-    _module.log = _Silence()  # type: ignore[assignment]
+    _module.log = _Silence()  # type: ignore[attr-defined]
 
 
 class Reply(NamedTuple):

@@ -122,12 +122,48 @@ def test_an_unknown_compression_is_ignored(environ: dict[str, str], compression:
     assert (found.compression, len(reports)) == (compression, lines)
 
 
-def test_only_http_with_protobuf_is_spoken() -> None:
+def test_the_protocol_is_http_unless_grpc_is_asked_for() -> None:
+    assert read()[0].protocol == "http/protobuf"
     assert read(**{ALL + "PROTOCOL": "http/protobuf"})[1] == []
     assert read(**{ALL + "PROTOCOL": "http/json"})[1] == [
         f"{ALL}PROTOCOL: 'http/json' is not supported; http/protobuf is used"
     ]
-    assert read(**{ALL + "PROTOCOL": "grpc", OWN + "PROTOCOL": "http/protobuf"})[1] == []
+    assert read(**{ALL + "PROTOCOL": "grpc"})[0].protocol == "grpc"
+    assert read(**{ALL + "PROTOCOL": "grpc", OWN + "PROTOCOL": "http/protobuf"})[0].protocol == "http/protobuf"
+    assert read(**{ALL + "PROTOCOL": "http/protobuf", OWN + "PROTOCOL": "grpc"})[0].protocol == "grpc"
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        ({}, "http://localhost:4317"),
+        ({ALL + "ENDPOINT": "http://collector:4317"}, "http://collector:4317"),
+        ({ALL + "ENDPOINT": "https://collector:4317/v1/traces?a=b"}, "https://collector:4317"),
+        ({ALL + "ENDPOINT": "https://collector"}, "https://collector:443"),
+        ({ALL + "ENDPOINT": "collector:4317"}, "https://collector:4317"),
+        ({ALL + "ENDPOINT": "collector:4317", ALL + "INSECURE": "TRUE"}, "http://collector:4317"),
+        ({ALL + "ENDPOINT": "collector:4317", ALL + "INSECURE": "1"}, "https://collector:4317"),
+        ({ALL + "ENDPOINT": "https://collector:4317", ALL + "INSECURE": "true"}, "https://collector:4317"),
+        (
+            {ALL + "ENDPOINT": "collector:4317", ALL + "INSECURE": "true", OWN + "INSECURE": "false"},
+            "https://collector:4317",
+        ),
+        ({ALL + "ENDPOINT": "[::1]:4317"}, "https://[::1]:4317"),
+        ({ALL + "ENDPOINT": "10.0.0.1:4317", OWN + "ENDPOINT": "http://other:1234"}, "http://other:1234"),
+    ],
+)
+def test_an_endpoint_for_grpc_has_no_path_and_perhaps_no_scheme(environ: dict[str, str], url: str) -> None:
+    found, reports = read(**{ALL + "PROTOCOL": "grpc"}, **environ)
+    assert (found.endpoint.url, found.endpoint.path, reports) == (url, "", [])
+
+
+@pytest.mark.parametrize("value", ["unix:///run/otel.sock", "http://", "a b:4317", "collector:port"])
+def test_an_unusable_endpoint_for_grpc_is_named_and_the_default_used(value: str) -> None:
+    found, reports = read(**{ALL + "PROTOCOL": "grpc", ALL + "ENDPOINT": value})
+    assert found.endpoint.url == "http://localhost:4317"
+    assert len(reports) == 1
+    assert reports[0].startswith(f"{ALL}ENDPOINT: '{value}' is ignored: ")
+    assert reports[0].endswith("it must look like http://localhost:4317")
 
 
 def test_files_for_one_signal_come_first() -> None:
