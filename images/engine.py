@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _PACKAGES = ("docker.io", "docker-cli", "containerd", "docker-buildx")
 _SUITE = "trixie"
 _RUNC_SUITE = "bookworm"
-"""trixie's runc needs glibc 2.38, all else 2.34; bookworm's runs on every Debian since."""
+"""trixie's runc needs glibc 2.38, all else 2.34; bookworm's runs on every Debian since. A small system lacks mount."""
 _START_SECONDS = 60.0
 _REMEDY = "install Docker with buildx and the containerd image store, or run as root on Debian"
 
@@ -98,10 +98,12 @@ def private() -> Iterator[Engine]:
     Raises ``UserError`` where Debian's packages cannot be had or the engine does not start, with its last log line.
     """
     programs = debian.unpack(_SUITE, _PACKAGES, closure=False)
-    runc = debian.unpack(_RUNC_SUITE, ["runc"], closure=False)
+    runc = debian.unpack(_RUNC_SUITE, ["runc", "mount"], closure=False)
     folder = Path(tempfile.mkdtemp(prefix="engine-", dir="/tmp"))  # short: a socket's path has 107 bytes
     folders = [runc / "usr/sbin", programs / "usr/bin", programs / "usr/sbin"]
-    path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+    path = os.pathsep.join(
+        [*map(str, folders), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", str(runc / "bin")]
+    )
     environment = {
         "DOCKER_HOST": f"unix://{folder}/docker.sock",
         "DOCKER_CONFIG": str(folder / "client"),

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -23,7 +24,9 @@ from images.paths import ROOT
 from otel_injection import procfs
 
 psutil: Any = importlib.import_module("psutil")
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="namespaces and other users need root")
+needs_root = pytest.mark.skipif(
+    os.getuid() != 0 or not shutil.which("mount"), reason="namespaces and other users need root, and the program mount"
+)
 
 
 def run(script: str, path: str = "") -> str:

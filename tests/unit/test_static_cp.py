@@ -28,7 +28,9 @@ from images.static_cp import compile_cp
 ROOT = os.getuid() == 0
 STRANGER = 54321
 USERS = [pytest.param(None, id="self")] + [pytest.param(STRANGER, id="stranger")] * ROOT
-needs_root = pytest.mark.skipif(not ROOT, reason="mounting and dropping capabilities need root")
+needs_root = pytest.mark.skipif(
+    not ROOT or not shutil.which("mount"), reason="mounting and dropping capabilities need root, and the program mount"
+)
 OLD = 1_500_000_000_123_456_789
 
 Listing = dict[str, tuple[object, ...]]
