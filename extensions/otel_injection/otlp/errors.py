@@ -8,7 +8,11 @@ class Http2Error(Exception):
 
 
 class NotHttp2Error(Exception):
-    """The server does not speak HTTP/2, or breaks its rules. The text says what it did."""
+    """The server does not speak HTTP/2. The text says what it did."""
+
+
+class BrokenHttp2Error(NotHttp2Error):
+    """The server breaks the rules of HTTP/2, after it began well. The text says which."""
 
 
 class ResetError(Exception):

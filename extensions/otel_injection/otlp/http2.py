@@ -16,7 +16,7 @@ from hpack import hpack, table
 
 from otel_injection.otlp import proxy
 from otel_injection.otlp.deadline import Deadline
-from otel_injection.otlp.errors import NotHttp2Error, ResetError, UnprocessedError
+from otel_injection.otlp.errors import BrokenHttp2Error, NotHttp2Error, ResetError, UnprocessedError
 from otel_injection.otlp.settings import Settings
 from otel_injection.otlp.stream import Stream
 
@@ -76,7 +76,7 @@ class Http2Connection:
         :raises OSError: the connection broke.
         :raises UnprocessedError: the server refused to begin with it.
         :raises ResetError: the server broke it off.
-        :raises NotHttp2Error: this is no HTTP/2.
+        :raises NotHttp2Error: this is no HTTP/2, or a broken one.
         :raises OutOfTimeError: it took too long.
         """
         self.reusable, self.heard = False, False
@@ -85,7 +85,7 @@ class Http2Connection:
         try:
             reply = self._call(headers, body, deadline)
         except ProtocolError as error:
-            raise NotHttp2Error(f"{type(error).__name__}: {error}") from None
+            raise BrokenHttp2Error(f"{type(error).__name__}: {error}") from None
         self.reusable = not self._going_away and self._number < 2 * _MOST_CALLS
         return reply
 
@@ -155,9 +155,11 @@ class Http2Connection:
         self._received += data
         while len(self._received) >= _HEAD:
             size, kind = int.from_bytes(self._received[:3], "big"), self._received[3]
-            if size > _LARGEST_FRAME or (not self._greeted and kind != _SETTINGS):
+            if not self._greeted and (size > _LARGEST_FRAME or kind != _SETTINGS):
                 raise NotHttp2Error("HTTP/1" if self._received.startswith(b"HTTP/1.") else "no frame of HTTP/2")
             self._greeted = True
+            if size > _LARGEST_FRAME:
+                raise BrokenHttp2Error("a frame is larger than allowed")
             if len(self._received) < _HEAD + size:
                 break
             frame, self._received = self._received[: _HEAD + size], self._received[_HEAD + size :]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from otel_injection.otlp._wire import fields
 from otel_injection.otlp.deadline import OutOfTimeError
-from otel_injection.otlp.errors import Http2Error, NotHttp2Error, ResetError
+from otel_injection.otlp.errors import BrokenHttp2Error, Http2Error, NotHttp2Error, ResetError
 from otel_injection.otlp.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def _of_end(error: Exception, settings: Settings) -> str:
 def _of_http2(error: Http2Error | NotHttp2Error | ResetError) -> str:
     if isinstance(error, Http2Error):
         return "the port speaks HTTP/2 only; set OTEL_EXPORTER_OTLP_ENDPOINT to that for HTTP, usually 4318"
+    if isinstance(error, BrokenHttp2Error):
+        return f"the answer breaks the rules of HTTP/2 ({error})"
     if isinstance(error, NotHttp2Error):
         return (
             f"the port does not speak gRPC ({error}); set OTEL_EXPORTER_OTLP_ENDPOINT to that for gRPC, usually 4317, "
