@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from otel_injection import hooks
+from otel_injection import hooks, report
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -51,12 +51,25 @@ def _before_first_middleware(act: Act) -> None:
         except IndexError:  # done, perhaps by another thread at this moment
             pass
         else:
-            prepare()
+            try:
+                _name_middleware()
+                prepare()
+            except Exception as error:
+                report.say(f"django is not instrumented: {type(error).__name__}: {error}")
         return load_middleware(self, *arguments, **keywords)
 
     load.__name__ = load_middleware.__name__
     load.__doc__ = load_middleware.__doc__
     handler.load_middleware = load
+
+
+def _name_middleware() -> None:
+    """Let Django find the middleware, which it imports by name: the class has upstream's, under which there is none."""
+    from opentelemetry.instrumentation.django import DjangoInstrumentor
+    from opentelemetry.instrumentation.django.middleware import otel_middleware
+
+    name = otel_middleware._DjangoMiddleware.__qualname__
+    DjangoInstrumentor._opentelemetry_middleware = f"{otel_middleware.__name__}.{name}"
 
 
 # FastAPI derives from Starlette: derived from the instrumented class, its apps would make every server span twice.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from otel_injection import hooks, report
 from otel_injection.settings import flag, names
@@ -21,22 +22,37 @@ def _hook(logging: Any) -> None:
     if flag("OTEL_PYTHON_LOG_CORRELATION"):
         _correlate()
     wanted = os.environ.get("OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION", "true").strip().lower() == "true"
-    if not wanted or names("OTEL_LOGS_EXPORTER", "otlp") == ["none"]:
-        return
+    wanted = wanted and names("OTEL_LOGS_EXPORTER", "otlp") != ["none"]
     original = logging.Logger.callHandlers
     if getattr(original, "_otel_injection", False):
         return
 
     def callHandlers(self: Any, record: Any) -> Any:  # noqa: N802 - the name that it has in logging
         try:
-            _record(record)
+            if record.name.startswith("opentelemetry.") and _is_ours():
+                report.say(record.getMessage(), kind=f"{record.name}: {record.msg}")
+                return None
+            if wanted:
+                _record(record)
         except Exception as error:
             report.debug(f"a log record was not recorded: {type(error).__name__}: {error}")
         return original(self, record)
 
     callHandlers.__doc__ = original.__doc__
     callHandlers._otel_injection = True  # type: ignore[attr-defined]
+    # A frame of logging, for those who look: handlers that fail print the stack without logging's own frames.
+    callHandlers.__code__ = callHandlers.__code__.replace(co_filename=original.__code__.co_filename)
     logging.Logger.callHandlers = callHandlers
+
+
+def _is_ours() -> bool:
+    """Return whether what the API, which is shared, logs comes of what the injection does, not of what the app does."""
+    frame: Any = sys._getframe(2)
+    package = "logging"
+    while frame is not None and package in ("logging", "opentelemetry"):
+        package = (frame.f_globals.get("__package__") or "").partition(".")[0]
+        frame = frame.f_back
+    return package == "otel_injection"
 
 
 _recorder: Any = None

@@ -74,6 +74,13 @@ class Pipeline:
         if self.state is not None and self.pid == os.getpid():
             self.state.go_on()
 
+    def after_patching(self) -> None:
+        """Go on with the locks and threads that gevent has put in the place of Python's."""
+        self._lock = threading.Lock()
+        if self.state is not None:
+            self.state.renew_locks()
+            self.state.go_on()
+
     def after_fork(self) -> None:
         """Forget the parent's SDK in a child: its threads are gone, its queues and counters are the parent's."""
         state, self.state = self.state, None

@@ -43,6 +43,10 @@ class State:
         """Start the export threads after a fork, in the parent."""
         workers.go_on(self._batches, self._readers)
 
+    def renew_locks(self) -> None:
+        """Replace what the export threads wait for."""
+        workers.renew_locks(self._batches, self._readers)
+
     def abandon(self) -> None:
         """Let go, in a forked child, of what is the parent's."""
         identity.release()

@@ -39,16 +39,17 @@ class _Thread(threading.Thread):
 
 
 class _Threading:
-    """What ``_shared_internal`` uses of ``threading``."""
+    """``threading`` as ``_shared_internal`` sees it."""
 
     Thread = _Thread
-    Event = staticmethod(threading.Event)
-    Lock = staticmethod(threading.Lock)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(threading, name)
 
 
 def use() -> None:
     """Have the SDK's batch processors and metric readers run these threads."""
-    _shared_internal.threading = _Threading  # type: ignore[attr-defined, assignment]
+    _shared_internal.threading = _Threading()  # type: ignore[attr-defined, assignment]
     export.Thread = _Thread  # type: ignore[attr-defined]
     BatchProcessor.worker = _export_batches  # type: ignore[method-assign]
     PeriodicExportingMetricReader._ticker = _collect_metrics  # type: ignore[method-assign, assignment]
@@ -82,6 +83,17 @@ def go_on(batches: Sequence[Any], readers: Sequence[Any]) -> None:
         if getattr(reader, "_daemon_thread", None) is not None and not reader._shutdown:
             reader._shutdown_event.clear()
             reader._daemon_thread = _start(reader._daemon_thread.name, reader._ticker)
+
+
+def renew_locks(batches: Sequence[Any], readers: Sequence[Any]) -> None:
+    """Replace what the stopped threads waited for by what ``threading`` makes now."""
+    for batch in batches:
+        batch._export_lock = threading.Lock()
+        batch._worker_awaken = threading.Event()
+    for reader in readers:
+        if getattr(reader, "_daemon_thread", None) is not None:
+            reader._export_lock = threading.Lock()
+            reader._shutdown_event = threading.Event()
 
 
 def forget() -> None:

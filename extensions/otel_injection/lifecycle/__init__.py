@@ -5,9 +5,10 @@ from __future__ import annotations
 
 def watch() -> None:
     """Follow this process and its children."""
-    from otel_injection.lifecycle import ending, forking, gunicorn, multiprocessing
+    from otel_injection.lifecycle import ending, forking, gevent, gunicorn, multiprocessing
 
     ending.watch()
     forking.watch()
+    gevent.watch()
     gunicorn.watch()
     multiprocessing.watch()
