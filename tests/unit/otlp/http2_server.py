@@ -19,9 +19,14 @@ Serve = Callable[[socket.socket, threading.Event], None]
 
 
 class Talk:
-    """Speaks with one client, until ``stop``. ``window`` is how many bytes of a request it may send unasked."""
+    """Speaks with one client, until ``stop``. ``window`` is how many bytes of a request it may send unasked.
 
-    def __init__(self, connected: socket.socket, stop: threading.Event, window: int | None = None) -> None:
+    ``before`` is sent at once with the first frame.
+    """
+
+    def __init__(
+        self, connected: socket.socket, stop: threading.Event, window: int | None = None, before: bytes = b""
+    ) -> None:
         self.socket = connected
         self.socket.settimeout(0.05)
         self._stop = stop
@@ -30,7 +35,7 @@ class Talk:
         if window is not None:
             self.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: window})
         self.events: list[Event] = []
-        self.flush()
+        self.send(before + self.h2.data_to_send())
 
     def flush(self) -> None:
         """Send what ``h2`` has to say."""

@@ -357,8 +357,7 @@ def test_a_call_goes_through_a_proxys_tunnel(traces: Any, monkeypatch: pytest.Mo
 
     def proxy(connected: socket.socket, stop: threading.Event) -> None:
         asked.append(connected.recv(65536))
-        connected.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
-        talk = Talk(connected, stop)
+        talk = Talk(connected, stop, before=b"HTTP/1.1 200 Connection established\r\n\r\n")
         well(talk)
 
     with listening(proxy) as url:
