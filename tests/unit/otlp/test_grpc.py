@@ -114,13 +114,12 @@ def test_requests_of_every_size_arrive(traces: Any, compression: str, size: int)
     assert len({call.peer for call in collector.calls}) == 1
 
 
-def test_a_request_that_is_too_large_is_not_sent_again_and_the_setting_named(traces: Any) -> None:
+def test_a_request_that_is_too_large_is_a_failure_that_names_the_setting(traces: Any) -> None:
     with GrpcCollector(options={"grpc.max_receive_message_length": 1000}) as collector:
-        outcome, seconds = timed(lambda: traces(collector).send(body(100_000)))
+        outcome = traces(collector).send(body(100_000))
         assert "RESOURCE_EXHAUSTED" in outcome.problem
         assert "OTEL_BSP_MAX_EXPORT_BATCH_SIZE" in outcome.problem
         assert traces(collector).send(body(100)) == ACCEPTED
-    assert seconds < 0.5
 
 
 def test_threads_send_at_the_same_time(traces: Any) -> None:

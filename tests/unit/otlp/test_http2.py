@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import trustme
-from h2.events import DataReceived, PingAckReceived, RequestReceived
+from h2.events import DataReceived, PingAckReceived, RequestReceived, SettingsAcknowledged
 from h2.settings import SettingCodes
 
 from tests.unit.otlp import servers
@@ -358,7 +358,9 @@ def test_a_call_goes_through_a_proxys_tunnel(traces: Any, monkeypatch: pytest.Mo
     def proxy(connected: socket.socket, stop: threading.Event) -> None:
         asked.append(connected.recv(65536))
         talk = Talk(connected, stop, before=b"HTTP/1.1 200 Connection established\r\n\r\n")
-        well(talk)
+        stream, _ = talk.request()
+        talk.wait(SettingsAcknowledged)
+        talk.answer(stream)
 
     with listening(proxy) as url:
         monkeypatch.setenv("http_proxy", url)
