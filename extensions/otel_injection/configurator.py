@@ -11,23 +11,33 @@ from collections.abc import Iterator
 from typing import Any
 
 from opentelemetry.sdk import _configuration as upstream
+from opentelemetry.sdk import trace as trace_internal
 from opentelemetry.sdk._configuration import _BaseConfigurator
 from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs import _internal as logs_internal
+from opentelemetry.sdk._logs._internal import export as logs_export
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk._shared_internal import BatchProcessor
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import _internal as metrics_internal
+from opentelemetry.sdk.metrics._internal import export as metrics_export
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import export as trace_export
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.util._importlib_metadata import entry_points
 
 from otel_injection import report, resource, workers
+from otel_injection.environment import ENVIRON
 from otel_injection.settings import names
 from otel_injection.state import State
 
 _OTLP = {"otlp": None, "otlp_proto_http": "http/protobuf", "otlp_proto_grpc": "grpc"}
 """Names of our own exporters; None: the protocol is the environment's."""
+
+_READERS = (upstream, logs_internal, logs_export, metrics_internal, metrics_export, trace_internal, trace_export)
+"""Modules of the SDK that read the environment."""
 
 
 class Configurator(_BaseConfigurator):
@@ -35,6 +45,8 @@ class Configurator(_BaseConfigurator):
 
     def _configure(self, **_kwargs: Any) -> State:
         _keep_forks_quiet()
+        for module in _READERS:
+            setattr(module, "environ", ENVIRON)  # noqa: B010 - a name of a foreign module
         workers.use()
         if os.environ.get("OTEL_CONFIG_FILE"):
             report.say("OTEL_CONFIG_FILE: declarative configuration is not supported yet; the other OTEL_* are used")

@@ -49,7 +49,7 @@ def _is_ours() -> bool:
     """Return whether what the API, which is shared, logs comes of what the injection does, not of what the app does."""
     frame: Any = sys._getframe(2)
     package = "logging"
-    while frame is not None and package in ("logging", "opentelemetry"):
+    while frame is not None and package in ("logging", "opentelemetry", "importlib"):
         package = (frame.f_globals.get("__package__") or "").partition(".")[0]
         frame = frame.f_back
     return package == "otel_injection"

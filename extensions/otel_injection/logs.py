@@ -103,7 +103,7 @@ class Recorder:
                 """Do nothing: upstream's starts a thread, which a process that is ending cannot have."""
 
         self._handler = Handler(
-            level=_get_log_level(os.environ.get("OTEL_PYTHON_LOG_HANDLER_LEVEL")) or 0,
+            level=_get_log_level(os.environ.get("OTEL_PYTHON_LOG_HANDLER_LEVEL") or None) or 0,
             logger_provider=OURS,
             log_code_attributes=os.environ.get("OTEL_PYTHON_LOG_CODE_ATTRIBUTES", "").strip().lower() == "true",
         )

@@ -13,6 +13,7 @@ from opentelemetry.util._importlib_metadata import entry_points
 
 from otel_injection import identity, report
 from otel_injection._index import INSTRUMENTATION_VERSION
+from otel_injection.environment import Environ
 from otel_injection.settings import names
 
 _INSTANCE_ID = "service.instance.id"
@@ -35,6 +36,7 @@ def _in_turn(detectors: Any, initial_resource: Resource | None = None, timeout: 
 
 
 resources.get_aggregated_resources = _in_turn
+resources.environ = Environ(_DETECTORS)  # type: ignore[attr-defined, assignment]
 
 
 def create() -> Resource:

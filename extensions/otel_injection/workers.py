@@ -146,16 +146,16 @@ def _collect_metrics(reader: Any) -> None:
     interval = reader._export_interval_millis / 1000
     due = vars(reader).setdefault("_due", time.monotonic() + interval)
     while not reader._shutdown_event.wait(max(0.0, min(due - time.monotonic(), threading.TIMEOUT_MAX))):
-        _collect(reader, reader._export_timeout_millis)
+        _collect(reader)
         due = reader._due = time.monotonic() + interval
         if _is_halted():
             return
     if reader._shutdown or not _is_halted():
-        _collect(reader, reader._export_interval_millis)
+        _collect(reader)
 
 
-def _collect(reader: Any, timeout: float) -> None:
+def _collect(reader: Any) -> None:
     try:
-        reader.collect(timeout_millis=timeout)
+        reader.collect(timeout_millis=reader._export_timeout_millis)  # upstream's last one has but the interval's time
     except Exception as error:
         report.debug(f"metrics: {type(error).__name__}: {error}")

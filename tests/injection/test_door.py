@@ -96,7 +96,7 @@ def test_an_incomplete_payload_leaves_the_app_alone_and_says_so(
             cached.unlink()
     else:
         for file in (target, *target.parent.glob(f"__pycache__/{target.stem}.*")):
-            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2] + b"(" if how == "cut" else b"\0\xff")
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2] + b"\n(\n" if how == "cut" else b"\0\xff")
     (line,) = runner.compare(USES_LOGGING).lines
     assert line.startswith(f"not instrumented: its files in {runner.mount} are incomplete or damaged")
 
