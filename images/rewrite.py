@@ -23,7 +23,7 @@ Edit = tuple[int, int, bytes]
 def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
     """Return the source of module ``name`` (its upstream name) with its imports pointing at their homes.
 
-    Private copies of OpenTelemetry's own modules keep upstream's names: see ``images/upstream_names.py``.
+    Private copies keep upstream's names: see ``images/upstream_names.py``.
     Raises UserError where an import cannot be rewritten.
     """
     offsets = _line_offsets(source)
@@ -47,7 +47,7 @@ def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
             edits += _edit_from(node, span(node), source, name, ownership)
         elif isinstance(node, ast.Attribute):
             edits += _edit_attribute(node, span(node), ownership)
-    if not (private and name.startswith("opentelemetry.")):
+    if not private:
         return _apply(edits, source)
     edits += [(*span(node), text) for node, text in upstream_names.replacements(tree, name)]
     return _apply(edits, source) + upstream_names.footer(name)

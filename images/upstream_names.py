@@ -18,20 +18,24 @@ for _each in list(globals().values()):
 def replacements(tree: ast.AST, name: str) -> Iterator[tuple[ast.expr, bytes]]:
     """Yield the expressions of module ``name`` (its upstream name) to replace, and what takes their place.
 
-    ``__name__`` becomes a literal of the upstream name, because scope names are made of it; the module's own logger,
-    ``getLogger(__name__)``, leads to ``otel_injection.journal``.
+    A module's own logger, ``getLogger(__name__)``, leads to ``otel_injection.journal``. In OpenTelemetry's modules
+    ``__name__`` becomes a literal of the upstream name, because scope names are made of it.
     """
     real = _relative_import_calls(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id == "__name__" and node not in real:
-            yield node, repr(name).encode()
-        elif isinstance(node, ast.Call) and _gets_own_logger(node):
+        if isinstance(node, ast.Call) and _gets_own_logger(node):
             yield node.func, _GET_LOGGER
+        elif isinstance(node, ast.Name) and node.id == "__name__" and node not in real and _is_opentelemetry(name):
+            yield node, repr(name).encode()
 
 
 def footer(name: str) -> bytes:
-    """Return what gives a module's classes upstream's ``__module__``, to stand at its end."""
-    return _FOOTER.format(name=name).encode()
+    """Return what gives the classes of OpenTelemetry's modules upstream's ``__module__``, to stand at their end."""
+    return _FOOTER.format(name=name).encode() if _is_opentelemetry(name) else b""
+
+
+def _is_opentelemetry(name: str) -> bool:
+    return name.startswith("opentelemetry.")
 
 
 def _relative_import_calls(tree: ast.AST) -> set[ast.expr]:

@@ -63,7 +63,7 @@ def test_the_real_name_is_kept_where_modules_are_found_by_it() -> None:
 
 
 def test_the_api_and_other_packages_keep_their_name() -> None:
-    source = b"logger = getLogger(__name__)"
+    source = b"name = __name__"
     assert rewrite(source, "opentelemetry.trace", OWNERSHIP) == source
     assert rewrite(source, "packaging.tags", OWNERSHIP) == source
 
@@ -96,6 +96,8 @@ def test_private_loggers_are_outside_of_the_apps_hierarchy() -> None:
     own, root, *_ = rewrite(source, "opentelemetry.sdk.trace", OWNERSHIP).decode().splitlines()
     assert own == "_logger = __import__('otel_injection.journal').journal.get_logger('opentelemetry.sdk.trace')"
     assert root == "root = logging.getLogger()"
+    assert rewrite(source, "packaging.tags", OWNERSHIP).startswith(own[: own.index("(")].encode())
+    assert rewrite(source, "opentelemetry.trace", OWNERSHIP) == source
 
 
 def test_a_dependency_that_no_table_names_fails_the_build() -> None:
