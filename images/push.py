@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -32,6 +33,10 @@ _REASONS = {
     r"refused|no such host|timeout|timed out|no route|unreachable|deadline exceeded|connection reset": "does not "
     "answer: check its name, its port and the network",
 }
+
+_PASSING = r"\b50[0234]\b.*(Server Error|Gateway|Unavailable)"
+_PATIENCE = (1, 4)
+"""Seconds before a push is tried again."""
 
 
 def push(reference: str, env: Mapping[str, str], dist: Path = DIST) -> None:
@@ -121,18 +126,30 @@ def _ask(env: Mapping[str, str], *command: str) -> str | None:
 
 
 def _run(command: Sequence[str], env: Mapping[str, str], target: Reference, cwd: Path) -> None:
-    """Run a command that shows on stderr what it does; raise ``UserError`` with the reason when it fails."""
-    program = shutil.which(command[0], path=env.get("PATH")) or command[0]
+    """Run a command that shows on stderr what it does; raise ``UserError`` with the reason when it fails.
+
+    A registry's own errors pass: it is tried again, twice.
+    """
+    for patience in (*_PATIENCE, None):
+        status, output = _show([shutil.which(command[0], path=env.get("PATH")) or command[0], *command[1:]], env, cwd)
+        if not status:
+            return
+        if patience is None or not re.search(_PASSING, output[-1] if output else ""):
+            raise UserError(f"{target} was not pushed: {reason(output, target)}")
+        say(f"{target.registry} has an error of its own; trying again in {patience} s")
+        time.sleep(patience)
+
+
+def _show(command: Sequence[str], env: Mapping[str, str], cwd: Path) -> tuple[int, list[str]]:
     output = []
     with subprocess.Popen(
-        [program, *command[1:]], env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout
         for line in process.stdout:
             say(line.rstrip())
             output.append(line)
-    if process.returncode:
-        raise UserError(f"{target} was not pushed: {reason(output, target)}")
+    return process.returncode, output
 
 
 def reason(output: Sequence[str], target: Reference) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from images.errors import UserError
+from images.paths import ARCHIVE
 from images.push import instrumentation, push, reason
 from images.reference import Reference, parse
+from images.rootfs import BAKE
 
 TARGET = Reference("registry.example", "team/certificates", "dev")
 DIGEST = f"sha256:{'0' * 64}"
@@ -151,3 +154,32 @@ def test_a_failure_without_a_known_reason_is_passed_on() -> None:
     """The tool's own error line is shown when there is nothing better to say; the name pushed to decides nothing."""
     assert reason([FAILED + HEAD + "EOF\n", "\n"], TARGET) == (FAILED + HEAD + "EOF").removeprefix("ERROR: ")
     assert reason([], TARGET) == "no message"
+
+
+@pytest.mark.parametrize(
+    ("answer", "tries"), [("500 Internal Server Error", 2), ("503 Service Unavailable", 2), ("401", 1)]
+)
+def test_a_registrys_own_error_is_tried_again(
+    answer: str, tries: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program of the name of skopeo fails the first time as skopeo does, and counts."""
+    monkeypatch.setattr("images.push._PATIENCE", (0, 0))
+    program = tmp_path / "bin" / "skopeo"
+    program.parent.mkdir()
+    program.write_text(
+        f"""#!/bin/sh
+echo >> {tmp_path}/tried
+if [ $(wc -l < {tmp_path}/tried) = 1 ]; then
+    echo 'level=fatal msg="received unexpected HTTP status: {answer}"'
+    exit 1
+fi
+for each; do case $each in --digestfile=*) echo {DIGEST} > "${{each#*=}}" ;; esac; done
+"""
+    )
+    program.chmod(0o755)
+    for file in (BAKE, ARCHIVE.name):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    with pytest.raises(UserError, match="401") if tries == 1 else nullcontext():
+        push("registry.example/a:b", {"PATH": f"{program.parent}:/usr/bin:/bin"}, tmp_path)
+    assert len((tmp_path / "tried").read_text().splitlines()) == tries
