@@ -78,7 +78,7 @@ def _install_payload() -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         work = Path(name) / "payload"
         command = ["uv", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
-        command += ["--no-config", "--target", str(work), "--python-version", OLDEST_PYTHON]
+        command += ["--target", str(work), "--python-version", OLDEST_PYTHON]
         command += ["--python-platform", "x86_64-manylinux_2_28", "--link-mode", "copy", "--requirements", str(lock)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
