@@ -121,11 +121,14 @@ def containers(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure what our own code costs."""
-    _expect(session, "")
+    """Measure what injection costs beside the operator's own image; ``quick`` measures less and writes nothing."""
+    if session.posargs not in ([], ["quick"]):
+        sys.exit("error: too many or too few arguments; the call is: ./build.sh bench [quick]")
     _install(session, "tests")
-    for each in sorted(ROOT.glob("benchmarks/*.py")):
-        session.run("python", str(each.relative_to(ROOT)), env={"PYTHONPATH": "extensions"})
+    session.run("python", "-m", "images", "build")
+    session.run(
+        "python", "-m", "benchmarks", *session.posargs, env={"PYTHONPATH": os.pathsep.join((".", "extensions"))}
+    )
 
 
 @nox.session(venv_backend="none")

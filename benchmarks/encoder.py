@@ -1,15 +1,12 @@
-"""Compare the encoder of this project with the official one: microseconds for each span, data point and log record.
+"""The encoder of this project beside the official one: microseconds for each span, data point and log record.
 
-Run it as ``PYTHONPATH=extensions python benchmarks/encoder.py`` where the packages of requirements/tests are installed.
-Both encoders get the same objects, in turns, in one process; the medians of the rounds are printed.
+Both encoders get the same objects, in turns, in one process, whose Python is the session's.
 """
 
 from __future__ import annotations
 
-import statistics
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -26,6 +23,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanKind
 
+from benchmarks.figures import Figure
 from otel_injection.otlp.logs import encode_logs
 from otel_injection.otlp.metrics import encode_metrics
 from otel_injection.otlp.traces import encode_spans
@@ -101,32 +99,23 @@ def records() -> list[ReadableLogRecord]:
     ]
 
 
-def compare(what: str, ours: Callable[[], bytes], official: Callable[[], bytes], items: int) -> float:
-    """Print one line and return how many times faster ours is."""
-    taken: tuple[list[float], list[float]] = ([], [])
-    for _ in range(ROUNDS):
-        for encode, times in zip((ours, official), taken, strict=True):
-            began = time.perf_counter()
-            encode()
-            times.append((time.perf_counter() - began) / items * 1e6)
-    mine, theirs = (statistics.median(times) for times in taken)
-    print(f"{what:12} {mine:8.2f} {theirs:8.2f} {theirs / mine:6.1f} x {len(ours()) / items:8.0f}")
-    return theirs / mine
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Print the table; ``--at-least N`` makes the status 1 where spans are encoded less than N times faster."""
-    least = float(arguments[arguments.index("--at-least") + 1]) if "--at-least" in arguments else 0.0
-    print(f"Python {sys.version.split()[0]}, microseconds per item, medians of {ROUNDS} rounds of {ITEMS} items")
-    print(f"{'':12} {'ours':>8} {'official':>8} {'faster':>8} {'bytes':>8}")
+def measure() -> Iterator[Figure]:
+    """Yield the microseconds that encoding one item takes, for each kind of item."""
     batch, (data, points), log = spans(), metrics(), records()
-    faster = compare(
+    yield _compare(
         "span", lambda: encode_spans(batch), lambda: official_spans(batch).SerializePartialToString(), len(batch)
     )
-    compare("data point", lambda: encode_metrics(data), lambda: official_metrics(data).SerializeToString(), points)
-    compare("log record", lambda: encode_logs(log), lambda: official_logs(log).SerializeToString(), len(log))
-    return 0 if faster >= least else 1
+    yield _compare(
+        "data point", lambda: encode_metrics(data), lambda: official_metrics(data).SerializeToString(), points
+    )
+    yield _compare("log record", lambda: encode_logs(log), lambda: official_logs(log).SerializeToString(), len(log))
 
 
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+def _compare(what: str, ours: Callable[[], bytes], official: Callable[[], bytes], items: int) -> Figure:
+    figure = Figure(f"encoding a {what}", "us", added=False)
+    for _ in range(ROUNDS):
+        for variant, encode in (("upstream", official), ("ours", ours)):
+            began = time.perf_counter()
+            encode()
+            figure.samples[variant].append((time.perf_counter() - began) / items * 1e6)
+    return figure
