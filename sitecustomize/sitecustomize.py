@@ -51,8 +51,21 @@ def _start():
 
         start.start(mount)
     except Exception:
+        reason = "its files in %s are incomplete or damaged (%s)" % (mount, sys.exc_info()[1])
+        _record(reason)
         _leave_path(folder, mount)
-        _decline("its files in %s are incomplete or damaged (%s)" % (mount, sys.exc_info()[1]))
+        _decline(reason)
+
+
+def _record(reason):
+    # type: (str) -> None
+    """Leave the reason for the doctor, if that much of the payload is there."""
+    try:
+        from otel_injection import record
+
+        record.decide("failed", "damaged", reason)
+    except Exception:  # the line on stderr says it
+        pass
 
 
 def _decline(reason):

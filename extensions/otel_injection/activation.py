@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from otel_injection import adaptations, hooks, report
+from otel_injection import adaptations, hooks, record, report
 from otel_injection._index import INSTRUMENTATIONS
 from otel_injection.lifecycle import ending
 from otel_injection.settings import disabled_instrumentations
@@ -58,15 +58,23 @@ class Instrumentation:
         try:
             if ending.begun():  # what only reports at the end needs no instrumentation any more
                 return
-            conflict = next((group for group in self._requires if not any(_met(each) for each in group)), None)
+            found: dict[str, str] = {}
+            conflict = next((group for group in self._requires if not any(_met(each, found) for each in group)), None)
+            versions = ", ".join(f"{name} {version}" for name, version in found.items())
             if conflict is not None:
                 report.debug(f"{self.name}: not instrumented: the app's version is not {' or '.join(conflict)}")
+                needed = " or ".join(conflict)
+                record.library(
+                    self.name, "skipped", f"{versions or 'no known version'} is installed, needed is {needed}"
+                )
                 return
             from otel_injection.distro import Distro
 
             Distro().load_instrumentor(self, skip_dep_check=True)
             report.debug(f"{self.name}: instrumented")
+            record.library(self.name, "instrumented", versions)
         except Exception as error:
+            record.library(self.name, "failed", f"{type(error).__name__}: {error}")
             report.say(f"{self.name} is not instrumented: {type(error).__name__}: {error}", kind=f"act {self.name}")
 
     def load(self) -> Any:
@@ -76,13 +84,15 @@ class Instrumentation:
         return getattr(sys.modules[module], attribute)
 
 
-def _met(requirement: str) -> bool:
+def _met(requirement: str, found: dict[str, str]) -> bool:
+    """Return whether a requirement is met; the version that is installed is added to ``found``."""
     from importlib.metadata import PackageNotFoundError, version
 
     from packaging.requirements import Requirement
 
     parsed = Requirement(requirement)
     try:
-        return parsed.specifier.contains(version(parsed.name), prereleases=True)
+        found[parsed.name] = version(parsed.name)
     except PackageNotFoundError:
         return False
+    return parsed.specifier.contains(found[parsed.name], prereleases=True)

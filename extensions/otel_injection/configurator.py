@@ -28,7 +28,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.util._importlib_metadata import entry_points
 
-from otel_injection import report, resource, workers
+from otel_injection import record, report, resource, workers
 from otel_injection.environment import ENVIRON
 from otel_injection.settings import names
 from otel_injection.state import State
@@ -48,11 +48,12 @@ class Configurator(_BaseConfigurator):
         for module in _READERS:
             setattr(module, "environ", ENVIRON)  # noqa: B010 - a name of a foreign module
         workers.use()
+        used: dict[str, Any] = {}
         if os.environ.get("OTEL_CONFIG_FILE"):
             report.say("OTEL_CONFIG_FILE: declarative configuration is not supported yet; the other OTEL_* are used")
         shared = resource.create()
-        meter_provider, readers = _metrics(shared)
-        spans = [BatchSpanProcessor(each, meter_provider=meter_provider) for each in _exporters("traces")]
+        meter_provider, readers = _metrics(shared, used)
+        spans = [BatchSpanProcessor(each, meter_provider=meter_provider) for each in _exporters("traces", used)]
         tracer_provider = TracerProvider(
             sampler=_sampler(),
             resource=shared,
@@ -63,7 +64,7 @@ class Configurator(_BaseConfigurator):
         )
         for span_processor in spans:
             tracer_provider.add_span_processor(span_processor)
-        records = [BatchLogRecordProcessor(each, meter_provider=meter_provider) for each in _exporters("logs")]
+        records = [BatchLogRecordProcessor(each, meter_provider=meter_provider) for each in _exporters("logs", used)]
         logger_provider = LoggerProvider(
             resource=shared,
             shutdown_on_exit=False,
@@ -72,6 +73,12 @@ class Configurator(_BaseConfigurator):
         )
         for record_processor in records:
             logger_provider.add_log_record_processor(record_processor)
+        record.sdk(
+            service=shared.attributes.get("service.name"),
+            instance=shared.attributes.get("service.instance.id"),
+            sampler=tracer_provider.sampler.get_description(),
+            exporters=used,
+        )
         batches = [each._batch_processor for each in spans] + [each._batch_processor for each in records]
         return State(shared, tracer_provider, meter_provider, logger_provider, batches, readers)
 
@@ -92,17 +99,17 @@ def _nothing(self: Any) -> None:
     """Stand in for a fork hook."""
 
 
-def _metrics(shared: Any) -> tuple[MeterProvider, list[MetricReader]]:
+def _metrics(shared: Any, used: dict[str, Any]) -> tuple[MeterProvider, list[MetricReader]]:
     readers = [
         each if isinstance(each, MetricReader) else PeriodicExportingMetricReader(each)
-        for each in _exporters("metrics")
+        for each in _exporters("metrics", used)
     ]
     configurator = upstream._import_meter_configurator(upstream._get_meter_configurator())
     return MeterProvider(readers, shared, shutdown_on_exit=False, _meter_configurator=configurator), readers
 
 
-def _exporters(signal: str) -> Iterator[Any]:
-    """Make the exporters that ``OTEL_<SIGNAL>_EXPORTER`` names; ``otlp`` if it names none."""
+def _exporters(signal: str, used: dict[str, Any]) -> Iterator[Any]:
+    """Make the exporters that ``OTEL_<SIGNAL>_EXPORTER`` names, ``otlp`` if it names none; say so in ``used``."""
     variable = f"OTEL_{signal.upper()}_EXPORTER"
     chosen = names(variable, "otlp")
     for name in chosen:
@@ -114,8 +121,14 @@ def _exporters(signal: str) -> Iterator[Any]:
                 report.say(f"{variable}: exporter '{name}' is unknown and left out")
                 continue
             exporter = found[0].load()
-            ours = exporter.__module__.startswith("otel_injection.otlp")
-            yield exporter(report.say, _OTLP.get(name)) if ours else exporter()
+            if exporter.__module__.startswith("otel_injection.otlp"):
+                made = exporter(report.say, _OTLP.get(name))
+                made.counted = record.count
+                used.setdefault(signal, []).append(made.facts)
+            else:
+                made = exporter()
+                used.setdefault(signal, []).append({"exporter": name})
+            yield made
         except Exception as error:
             report.say(f"{variable}: exporter '{name}' failed and is left out: {type(error).__name__}: {error}")
 

@@ -36,19 +36,19 @@ COMMANDS = ("from multiprocessing.resource_tracker import", "from multiprocessin
 """How the standard library's own helper processes begin when started by ``python -c``."""
 
 
-def reason_to_skip(environment: Mapping[str, str], argv: Sequence[str]) -> str | None:
-    """Return why this process is not instrumented, or None if it is to be.
+def reason_to_skip(environment: Mapping[str, str], argv: Sequence[str]) -> tuple[str, str] | None:
+    """Return why this process is not instrumented, for programs and for people, or None if it is to be.
 
     ``argv`` is ``sys.orig_argv``: the interpreter with its options, then the script and its arguments.
     ``OTEL_INJECTION_SKIP`` adds further module or script names, separated by commas.
     """
     if environment.get("OTEL_INJECTION_ENABLED", "true").strip().lower() in _FALSE:
-        return "OTEL_INJECTION_ENABLED is false"
+        return "disabled", "OTEL_INJECTION_ENABLED is false"
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return "OTEL_SDK_DISABLED is true"
+        return "sdk_disabled", "OTEL_SDK_DISABLED is true"
     program, kind = _program(argv)
     if kind == "-c":
-        return "a helper of multiprocessing" if program.startswith(COMMANDS) else None
+        return ("helper", "a helper of multiprocessing") if program.startswith(COMMANDS) else None
     skipped = {each.strip() for each in environment.get("OTEL_INJECTION_SKIP", "").split(",")} - {""}
     if kind == "-m":
         name = program.partition(".")[0]
@@ -56,7 +56,7 @@ def reason_to_skip(environment: Mapping[str, str], argv: Sequence[str]) -> str |
     else:
         name = os.path.basename(program)
         tool = name.rstrip("0123456789.") in SCRIPTS or name in skipped or name.removesuffix(".py") in skipped
-    return f"'{name}' is a tool, not an app" if tool else None
+    return ("tool", f"'{name}' is a tool, not an app") if tool else None
 
 
 def runs_text(argv: Sequence[str]) -> bool:

@@ -14,7 +14,7 @@ from opentelemetry import _logs as api
 from opentelemetry._logs import _internal
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 
-from otel_injection import report
+from otel_injection import record, report
 from otel_injection.pipeline import PIPELINE
 from otel_injection.settings import forced
 
@@ -73,6 +73,7 @@ class Logger(api.Logger):
 
     def _resolve(self, state: Any, set_provider: Any) -> api.Logger:
         if set_provider is not GLOBAL and set_provider is not None and not forced():
+            record.app_provider("logs", type(set_provider).__module__)
             if self._provider.ours:
                 return api.NoOpLogger(self._arguments[0])
             return set_provider.get_logger(*self._arguments)  # type: ignore[no-any-return]

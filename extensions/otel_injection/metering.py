@@ -7,6 +7,7 @@ from typing import Any
 from opentelemetry import metrics as api
 from opentelemetry.metrics import _internal
 
+from otel_injection import record
 from otel_injection.pipeline import PIPELINE
 from otel_injection.settings import forced
 
@@ -55,6 +56,7 @@ class Meter(api.Meter):
         """Return the meter that stands behind this one now."""
         provider = _internal._METER_PROVIDER
         if provider is not GLOBAL and provider is not None and not forced():
+            record.app_provider("metrics", type(provider).__module__)
             if self._provider.ours:
                 return api.NoOpMeter(*self._arguments[:3])
             return provider.get_meter(*self._arguments)

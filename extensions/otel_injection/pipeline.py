@@ -13,7 +13,7 @@ from _thread import get_ident
 from collections.abc import Callable
 from typing import Any
 
-from otel_injection import report
+from otel_injection import record, report
 
 _SETUP_PATIENCE = 5.0
 """Seconds that a thread waits while another sets the SDK up; after that its telemetry is dropped, not the thread."""
@@ -120,6 +120,7 @@ class Pipeline:
                 self.state = state
             except Exception as error:
                 self._failed = True
+                record.failed(f"{type(error).__name__}: {error}")
                 report.say(f"no telemetry from this process: {type(error).__name__}: {error}", kind="configure")
         return self.state
 

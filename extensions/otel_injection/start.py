@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from otel_injection import guard, report, settings
+from otel_injection import guard, record, report, settings
 
 _started = False
 
@@ -21,13 +21,15 @@ def start(mount: str) -> None:
         return
     _started = True
     reason = guard.reason_to_skip(os.environ, getattr(sys, "orig_argv", sys.argv))
-    report.debug(f"not instrumented: {reason}" if reason else "waiting for the app's imports")
+    report.debug(f"not instrumented: {reason[1]}" if reason else "waiting for the app's imports")
     if reason:
+        record.decide("skipped", *reason)
         return
     from otel_injection import activation, api, hooks, lifecycle
 
     older = api.older_sdk(sys.path, mount)
     if older and not settings.forced():
+        record.decide("skipped", "older_sdk", f"the app brings the OpenTelemetry SDK {older}, which fits no newer API")
         if not guard.runs_text(getattr(sys, "orig_argv", sys.argv)):
             report.say(
                 f"not instrumented: the app brings the OpenTelemetry SDK {older}, which fits no newer API; "
@@ -42,3 +44,4 @@ def start(mount: str) -> None:
     except BaseException:
         hooks.uninstall()
         raise
+    record.decide("injected")

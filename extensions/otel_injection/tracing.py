@@ -6,6 +6,7 @@ from typing import Any
 
 from opentelemetry import trace as api
 
+from otel_injection import record
 from otel_injection.pipeline import PIPELINE
 from otel_injection.settings import forced
 
@@ -67,6 +68,7 @@ class Tracer(api.ProxyTracer):
 
     def _resolve(self, state: Any, set_provider: Any) -> api.Tracer:
         if set_provider is not GLOBAL and set_provider is not None and not forced():
+            record.app_provider("traces", type(set_provider).__module__)
             if self._provider.ours:
                 return self._noop_tracer
             return set_provider.get_tracer(*self._arguments)  # type: ignore[no-any-return]

@@ -57,11 +57,17 @@ def test_a_tool_is_left_alone(argv: str) -> None:
 
 @pytest.mark.parametrize("value", ["false", "0", "no", "OFF", " False "])
 def test_the_kill_switch_stops_everything(value: str) -> None:
-    assert reason_to_skip({"OTEL_INJECTION_ENABLED": value}, ["python", "app.py"]) == "OTEL_INJECTION_ENABLED is false"
+    assert reason_to_skip({"OTEL_INJECTION_ENABLED": value}, ["python", "app.py"]) == (
+        "disabled",
+        "OTEL_INJECTION_ENABLED is false",
+    )
 
 
 def test_otel_sdk_disabled_is_honoured_before_anything_is_imported() -> None:
-    assert reason_to_skip({"OTEL_SDK_DISABLED": "TRUE"}, ["python", "app.py"]) == "OTEL_SDK_DISABLED is true"
+    assert reason_to_skip({"OTEL_SDK_DISABLED": "TRUE"}, ["python", "app.py"]) == (
+        "sdk_disabled",
+        "OTEL_SDK_DISABLED is true",
+    )
 
 
 def test_an_empty_switch_counts_as_not_set() -> None:

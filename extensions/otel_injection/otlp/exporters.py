@@ -34,6 +34,8 @@ from otel_injection.otlp.sender import Sender
 from otel_injection.otlp.settings import Report
 from otel_injection.otlp.traces import encode_spans
 
+Counted = Callable[[str, int, int, int, str], object]
+
 _TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 _HISTOGRAM = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
 
@@ -43,7 +45,10 @@ class _Exporter:
 
     ``exported`` were accepted, ``rejected`` were refused by the collector in an answer that is otherwise a success,
     ``failed`` did not arrive, among them those that could not be encoded. ``protocol`` overrides the environment's.
+    ``counted`` is called after each export with the signal, these three and what went wrong.
     """
+
+    counted: Counted | None = None
 
     def _prepare(self, signal: str, report: Report | None, protocol: str | None) -> None:
         self.exported = 0
@@ -64,12 +69,24 @@ class _Exporter:
         timeout: float = math.inf,
     ) -> bool:
         """Send what is in ``batch``; return whether it arrived."""
+        done, problem = self._try(encode, batch, size, timeout)
+        if self.counted is not None:
+            self.counted(self._signal, self.exported, self.rejected, self.failed, problem)
+        return done
+
+    def _try(
+        self,
+        encode: Callable[[Any, Callable[[Exception], None]], bytes],
+        batch: Any,
+        size: Callable[[Any], int],
+        timeout: float,
+    ) -> tuple[bool, str]:
         count = 0
         try:
             count = size(batch)
             if self._shutdown:
                 self.failed += count
-                return False
+                return False, "the process is ending"
             skipped: list[Exception] = []
             body = encode(batch, skipped.append)
             if skipped:
@@ -77,21 +94,26 @@ class _Exporter:
                 count = max(count - len(skipped), 0)
                 self.failed += len(skipped)
             if not body:
-                return not skipped
+                return not skipped, ""
             outcome = self._sender.send(body, timeout)
         except Exception as error:
             outcome = Outcome(False, 0, _named(error))
         if not outcome.success:
             self.failed += count
             self._report(f"{self._signal} do not reach {self._url}: {outcome.problem}")
-            return False
+            return False, outcome.problem
         self.rejected += outcome.rejected
         self.exported += max(count - outcome.rejected, 0)
         if outcome.rejected:
             self._report(f"{self._url} rejects some {self._signal}: {outcome.problem or 'it does not say why'}")
         elif outcome.problem:
             self._report(f"{self._url} warns about {self._signal}: {outcome.problem}")
-        return True
+        return True, outcome.problem
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Where the signal is sent to, and how."""
+        return {"exporter": "otlp", "protocol": self._sender.settings.protocol, "endpoint": self._url}
 
     def close_by(self, moment: float) -> None:
         """Let no request and no pause run past a moment on the monotonic clock, also those that are under way."""
