@@ -30,6 +30,7 @@ from opentelemetry.util._importlib_metadata import entry_points
 
 from otel_injection import record, report, resource, workers
 from otel_injection.environment import ENVIRON
+from otel_injection.lifecycle import supervising
 from otel_injection.settings import names
 from otel_injection.state import State
 
@@ -47,7 +48,7 @@ class Configurator(_BaseConfigurator):
         _keep_forks_quiet()
         for module in _READERS:
             setattr(module, "environ", ENVIRON)  # noqa: B010 - a name of a foreign module
-        workers.use()
+        workers.use(standing=not supervising.supervises())
         used: dict[str, Any] = {}
         if os.environ.get("OTEL_CONFIG_FILE"):
             report.say("OTEL_CONFIG_FILE: declarative configuration is not supported yet; the other OTEL_* are used")
@@ -121,6 +122,8 @@ def _exporters(signal: str, used: dict[str, Any]) -> Iterator[Any]:
                 report.say(f"{variable}: exporter '{name}' is unknown and left out")
                 continue
             exporter = found[0].load()
+            if issubclass(exporter, MetricReader) and supervising.supervises():
+                continue  # it listens on a port, which is for a process that serves
             if exporter.__module__.startswith("otel_injection.otlp"):
                 made = exporter(report.say, _OTLP.get(name))
                 made.counted = record.count

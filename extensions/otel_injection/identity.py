@@ -1,7 +1,8 @@
 """One ``service.instance.id`` per process, found without a writable file system.
 
 The first process of a container keeps the value that the operator has set; every further one adds the lowest free
-number, which is free again when the process has ended: workers that come and go do not multiply time series. A name in
+number, which is free again when the process has ended: workers that come and go do not multiply time series. A process
+that only supervises others leaves the operator's value to the first one that serves. A name in
 the abstract socket namespace is the lock: it needs no file, and the kernel releases it with the process.
 """
 
@@ -15,15 +16,15 @@ _SLOTS = 1024
 _held: Any = None
 
 
-def claim(base: str) -> str:
-    """Return the identity of this process among those that share ``base``."""
+def claim(base: str, first: int = 0) -> str:
+    """Return the identity of this process among those that share ``base``; numbers below ``first`` are not for it."""
     global _held
     release()
     try:
         import _socket  # the C part alone: it is not monkey-patched and costs nothing to import
 
         key = hashlib.sha256(base.encode("utf-8", "replace")).hexdigest()[:32]
-        for slot in range(_SLOTS):
+        for slot in range(first, _SLOTS):
             lock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
             try:
                 lock.bind(f"\0otel-injection/{key}/{slot}".encode())
@@ -37,6 +38,13 @@ def claim(base: str) -> str:
     except Exception:  # a platform without such sockets
         pass
     return f"{base}-{os.getpid()}"
+
+
+def step_back(identity: str) -> str:
+    """Return another identity if this process holds the first one, which is for a process that serves."""
+    if _held is None or not _held.getsockname().endswith(b"/0"):
+        return identity
+    return claim(identity, 1)
 
 
 def release() -> None:

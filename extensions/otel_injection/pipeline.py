@@ -1,7 +1,7 @@
 """The one SDK of a process: set up at first use, dropped after a fork, flushed at the end.
 
-Nothing is set up before the first span, measurement or log record: so a prefork master holds no thread and no
-connection, every process has an identity of its own, and a child's counters start at zero.
+Nothing is set up before the first span, measurement or log record: so every process has an identity of its own, and a
+child's counters start at zero. A prefork master, which logs, has an SDK that rests.
 """
 
 from __future__ import annotations
@@ -63,6 +63,10 @@ class Pipeline:
         finally:
             self._builder = None
             lock.release()
+
+    def rest(self) -> None:
+        """Have an SDK that is set up already hold no thread and no connection while it has nothing to send."""
+        self.exclusively(lambda: self.state.rest() if self.state is not None and self.pid == os.getpid() else None)
 
     def before_fork(self) -> None:
         """Stop the export threads."""
@@ -130,9 +134,13 @@ def _configure() -> Any:
     # triggers instrumentations.
     from otel_injection import resource, distro, system_metrics  # noqa: F401 # isort: skip
     from otel_injection.configurator import Configurator
+    from otel_injection.lifecycle import supervising
 
     state = Configurator().configure()  # type: ignore[no-untyped-call]
-    system_metrics.observe(state.meter_provider)
+    if supervising.supervises():
+        state.rest()
+    else:
+        system_metrics.observe(state.meter_provider)
     return state
 
 

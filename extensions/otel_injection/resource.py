@@ -53,6 +53,12 @@ def create() -> Resource:
     return resource.merge(Resource({"service.name": service, _INSTANCE_ID: identity.claim(base)}))
 
 
+def step_back(resource: Resource) -> None:
+    """Leave the operator's ``service.instance.id`` to a process that serves; changes the resource in place."""
+    value = identity.step_back(str(resource.attributes[_INSTANCE_ID]))
+    resource._attributes = resource.merge(Resource({_INSTANCE_ID: value}))._attributes
+
+
 def _detect(name: str) -> Resource:
     try:
         detector = next(iter(entry_points(group="opentelemetry_resource_detector", name=name))).load()()

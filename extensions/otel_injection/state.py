@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from otel_injection import identity, report, workers
+from otel_injection.resource import step_back
 
 _LAST_WORDS = 0.1
 """Seconds that exporters have to say that they did not reach the collector in time."""
@@ -42,6 +43,14 @@ class State:
     def go_on(self) -> None:
         """Start the export threads after a fork, in the parent."""
         workers.go_on(self._batches, self._readers)
+
+    def rest(self) -> None:
+        """Have export threads only while something waits, and observe nothing: for a process that supervises others."""
+        step_back(self.resource)
+        consumer = self.meter_provider._measurement_consumer
+        consumer.register_asynchronous_instrument = lambda _instrument: None
+        consumer._async_instruments.clear()
+        workers.rest(self._batches, self._readers, consumer)
 
     def renew_locks(self) -> None:
         """Replace what the export threads wait for."""

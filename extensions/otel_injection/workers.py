@@ -17,7 +17,7 @@ from opentelemetry.sdk._shared_internal import BatchExportStrategy, BatchProcess
 from opentelemetry.sdk.metrics._internal import export
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-from otel_injection import report
+from otel_injection import report, resting
 
 _PATIENCE = 0.05
 """Seconds that a fork waits for the threads: one that is exporting to a slow collector takes longer, and goes on."""
@@ -31,7 +31,11 @@ class _Thread(threading.Thread):
     What it would export is exported when the SDK is closed.
     """
 
+    wanted = True
+
     def start(self) -> None:
+        if not self.wanted:
+            return
         try:
             super().start()
         except RuntimeError as error:
@@ -47,8 +51,9 @@ class _Threading:
         return getattr(threading, name)
 
 
-def use() -> None:
-    """Have the SDK's batch processors and metric readers run these threads."""
+def use(*, standing: bool = True) -> None:
+    """Have the SDK's batch processors and metric readers run these threads; unless ``standing``, from ``rest`` on."""
+    _Thread.wanted = standing
     _shared_internal.threading = _Threading()  # type: ignore[attr-defined, assignment]
     export.Thread = _Thread  # type: ignore[attr-defined]
     BatchProcessor.worker = _export_batches  # type: ignore[method-assign]
@@ -75,14 +80,31 @@ def halt(batches: Sequence[Any], readers: Sequence[Any]) -> None:
 
 def go_on(batches: Sequence[Any], readers: Sequence[Any]) -> None:
     """Start the threads anew; one that could not be stopped ends by itself when it has done what it is doing."""
+    _halted.difference_update([each for each in _halted if not each.is_alive()])
     for batch in batches:
         if not batch._shutdown:
             batch._worker_awaken.clear()
-            batch._worker_thread = _start(batch._worker_thread.name, batch.worker)
+            if not resting.rests(batch):
+                _start_exporting(batch)
     for reader in readers:
         if getattr(reader, "_daemon_thread", None) is not None and not reader._shutdown:
             reader._shutdown_event.clear()
-            reader._daemon_thread = _start(reader._daemon_thread.name, reader._ticker)
+            if not resting.rests(reader):
+                _start_collecting(reader)
+
+
+def rest(batches: Sequence[Any], readers: Sequence[Any], consumer: Any) -> None:
+    """Have threads only while something waits to be exported; ``consumer`` is the SDK's consumer of measurements."""
+    halt(batches, readers)
+    _Thread.wanted = True
+    for batch in batches:
+        resting.prepare(batch, batch._worker_thread)
+        batch.emit = resting.recording(batch.emit, [batch], _start_exporting)
+    ticking = [each for each in readers if getattr(each, "_daemon_thread", None) is not None]
+    for reader in ticking:
+        resting.prepare(reader, reader._daemon_thread)
+    consumer.consume_measurement = resting.recording(consumer.consume_measurement, ticking, _start_collecting)
+    go_on(batches, readers)
 
 
 def renew_locks(batches: Sequence[Any], readers: Sequence[Any]) -> None:
@@ -99,6 +121,16 @@ def renew_locks(batches: Sequence[Any], readers: Sequence[Any]) -> None:
 def forget() -> None:
     """Forget, in a child, the threads that were not copied."""
     _halted.clear()
+
+
+def _start_exporting(batch: Any) -> bool:
+    batch._worker_thread = _start(batch._worker_thread.name, batch.worker)
+    return batch._worker_thread.ident is not None
+
+
+def _start_collecting(reader: Any) -> bool:
+    reader._daemon_thread = _start(reader._daemon_thread.name, reader._ticker)
+    return reader._daemon_thread.ident is not None
 
 
 def _start(name: str, target: Any) -> threading.Thread:
@@ -122,9 +154,9 @@ def _is_halted() -> bool:
 
 def _export_batches(batch: Any) -> None:
     """Do what ``BatchProcessor.worker`` does; the time of the next export outlives this thread."""
-    due = vars(batch).setdefault("_due", time.monotonic() + batch._schedule_delay)
+    vars(batch).setdefault("_due", time.monotonic() + batch._schedule_delay)
     while not batch._shutdown:
-        woken = batch._worker_awaken.wait(max(0.0, due - time.monotonic()))
+        woken = batch._worker_awaken.wait(max(0.0, batch._due - time.monotonic()))
         if batch._shutdown:
             break
         if _is_halted():
@@ -134,9 +166,9 @@ def _export_batches(batch: Any) -> None:
             if woken
             else BatchExportStrategy.EXPORT_AT_LEAST_ONE_BATCH
         )
-        due = batch._due = time.monotonic() + batch._schedule_delay
+        batch._due = time.monotonic() + batch._schedule_delay
         batch._worker_awaken.clear()
-        if _is_halted():
+        if _is_halted() or resting.may_rest(batch):
             return
     batch._export(BatchExportStrategy.EXPORT_ALL)
 
@@ -144,17 +176,18 @@ def _export_batches(batch: Any) -> None:
 def _collect_metrics(reader: Any) -> None:
     """Do what ``PeriodicExportingMetricReader._ticker`` does; the time of the next export outlives this thread."""
     interval = reader._export_interval_millis / 1000
-    due = vars(reader).setdefault("_due", time.monotonic() + interval)
-    while not reader._shutdown_event.wait(max(0.0, min(due - time.monotonic(), threading.TIMEOUT_MAX))):
+    vars(reader).setdefault("_due", time.monotonic() + interval)
+    while not reader._shutdown_event.wait(max(0.0, min(reader._due - time.monotonic(), threading.TIMEOUT_MAX))):
         _collect(reader)
-        due = reader._due = time.monotonic() + interval
-        if _is_halted():
+        reader._due = time.monotonic() + interval
+        if _is_halted() or resting.may_rest(reader):
             return
     if reader._shutdown or not _is_halted():
         _collect(reader)
 
 
 def _collect(reader: Any) -> None:
+    reader._measured = False
     try:
         reader.collect(timeout_millis=reader._export_timeout_millis)  # upstream's last one has but the interval's time
     except Exception as error:

@@ -15,9 +15,9 @@ _LAST = -1000
 
 def watch() -> None:
     """Set the hooks in ``multiprocessing`` when the app imports it."""
-    hooks.after("multiprocessing.util", _hook)
+    hooks.after("multiprocessing.util", hook)
 
 
-def _hook(util: Any) -> None:
+def hook(util: Any) -> None:
     """Register the flush in every child: its registry of finalizers is emptied before its after-fork hooks run."""
-    util.register_after_fork(_hook, lambda _hook: util.Finalize(None, ending.flush, exitpriority=_LAST))
+    util.register_after_fork(hook, lambda _hook: util.Finalize(None, ending.flush, exitpriority=_LAST))

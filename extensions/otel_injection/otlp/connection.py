@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from otel_injection.otlp.deadline import Deadline
@@ -74,13 +75,17 @@ def _give(make: Callable[..., Any], settings: Settings, connection: Connection) 
         connection.close()
 
 
-def _forget() -> None:
-    """Let go, in a forked child, of the parent's idle connections, which would stay open for as long as it lives."""
+def close_idle() -> None:
+    """Close what is kept open, this process's side of it.
+
+    In a forked child those are the parent's connections, which would stay open for as long as the child lives.
+    """
     while _idle:
-        _idle.popitem()[1].close()
+        with suppress(KeyError):  # taken by another thread at this moment
+            _idle.popitem()[1].close()
 
 
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=close_idle)
 
 
 def _key(make: Callable[..., Any], settings: Settings) -> tuple[Any, ...]:

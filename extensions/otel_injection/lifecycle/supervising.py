@@ -1,0 +1,63 @@
+"""Processes that start and watch others and serve nothing: they hold no export thread and no connection.
+
+Gunicorn's master and those like it. What they record, such as gunicorn's own log, is exported; see ``resting``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from otel_injection import hooks
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_BEGINNINGS = (
+    ("celery.concurrency.prefork", "TaskPool", "__init__"),
+    ("gunicorn.arbiter", "Arbiter", "__init__"),
+    ("gunicorn.dirty.arbiter", "DirtyArbiter", "run"),
+    ("uvicorn.supervisors.basereload", "BaseReload", "run"),
+    ("uvicorn.supervisors.multiprocess", "Multiprocess", "run"),
+)
+"""Module, class and method by which a process becomes such a one."""
+
+_pid = 0
+
+
+def watch() -> None:
+    """Set the hooks when the app imports what supervises."""
+    for module, kind, method in _BEGINNINGS:
+        hooks.after(module, _hooking(kind, method))
+
+
+def supervises() -> bool:
+    """Return whether this process only supervises others; its children do not."""
+    return _pid == os.getpid()
+
+
+def begin() -> None:
+    """Let this process, from now on, be one that only supervises others."""
+    global _pid
+    _pid = os.getpid()
+    pipeline = sys.modules.get("otel_injection.pipeline")
+    if pipeline is not None:
+        pipeline.PIPELINE.rest()
+
+
+def _hooking(kind: str, method: str) -> Callable[[Any], None]:
+    return lambda module: _hook(getattr(module, kind), method)
+
+
+def _hook(kind: Any, method: str) -> None:
+    original = getattr(kind, method)
+
+    def begin_and_go_on(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        begin()
+        return original(self, *arguments, **keywords)
+
+    begin_and_go_on.__name__ = method
+    begin_and_go_on.__doc__ = original.__doc__
+    setattr(kind, method, begin_and_go_on)

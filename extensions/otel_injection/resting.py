@@ -1,0 +1,68 @@
+"""Export threads that live only while something waits, in processes that supervise others and serve nothing.
+
+What such a process records is exported all the same: recording starts the thread, which ends when nothing is left, and
+closes the connection.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from otel_injection.otlp import connection
+
+_SOON = {True: 1.0, False: 10.0}
+"""Seconds that spans and log records wait at most, and measurements: a thread that waits is one that stands by."""
+
+
+def prepare(part: Any, thread: threading.Thread) -> None:
+    """Let a batch processor or metric reader of the SDK rest; ``thread`` is its own, stopped or never started."""
+    part._at_work = threading.Lock()  # held for a thread from its start to its end
+    part._measured = thread.ident is not None  # perhaps
+    if _waits(part):
+        part._at_work.acquire()
+        _hurry(part)
+
+
+def rests(part: Any) -> bool:
+    """Return whether a part needs no thread now."""
+    return hasattr(part, "_at_work") and not part._at_work.locked()
+
+
+def may_rest(part: Any) -> bool:
+    """Return whether the thread of a part may end, since nothing waits."""
+    if not hasattr(part, "_at_work"):
+        return False
+    part._at_work.release()
+    if _waits(part) and part._at_work.acquire(blocking=False):  # recorded by somebody who saw this thread at work
+        _hurry(part)
+        return False
+    connection.close_idle()
+    return True
+
+
+def recording(record: Callable[[Any], None], parts: Sequence[Any], start: Callable[[Any], bool]) -> Callable[..., None]:
+    """Have what records something start the threads that export it, where there are none."""
+
+    def record_and_start(item: Any) -> None:
+        record(item)
+        for part in parts:
+            part._measured = True
+            if not part._shutdown and part._at_work.acquire(blocking=False):
+                _hurry(part)
+                if not start(part):
+                    part._at_work.release()
+
+    return record_and_start
+
+
+def _hurry(part: Any) -> None:
+    batch = hasattr(part, "_queue")
+    delay = part._schedule_delay if batch else part._export_interval_millis / 1000
+    part._due = time.monotonic() + min(delay, _SOON[batch])
+
+
+def _waits(part: Any) -> bool:
+    return bool(part._queue if hasattr(part, "_queue") else part._measured)
