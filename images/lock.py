@@ -17,7 +17,7 @@ from images.console import say, step
 from images.errors import UserError
 from images.paths import ROOT
 
-LOCKS = ("payload", "tools", "build", "apps", "frameworks", "tests", "lint", "own-opentelemetry", "upstream")
+LOCKS = ("payload", "tools", "build", "apps", "frameworks", "servers", "tests", "lint", "own-opentelemetry", "upstream")
 """In this order: a package that stands in several locks has the version of the first one everywhere."""
 APART = frozenset({"own-opentelemetry", "upstream"})
 """Locks to which that does not apply: a given release is wanted there."""
