@@ -4,4 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("tests.injection.prices", "tests.injection.running", "tests.injection.shop")
+pytest.register_assert_rewrite(
+    "tests.injection.prices", "tests.injection.running", "tests.injection.servers", "tests.injection.shop"
+)

@@ -51,6 +51,11 @@ def sdk(**facts: Any) -> None:
     _write({"sdk": facts})
 
 
+def instance(name: str) -> None:
+    """Record the ``service.instance.id`` that this process has taken in place of its first one."""
+    _write({"sdk": {"instance": name}})
+
+
 def failed(error: str) -> None:
     """Record why the SDK of this process could not be set up."""
     _write({"sdk": {"error": error[:_LIMIT]}})

@@ -11,9 +11,10 @@ from opentelemetry.sdk import resources
 from opentelemetry.sdk.resources import _DEFAULT_RESOURCE, OTELResourceDetector, Resource
 from opentelemetry.util._importlib_metadata import entry_points
 
-from otel_injection import identity, report
+from otel_injection import identity, record, report
 from otel_injection._index import INSTRUMENTATION_VERSION
 from otel_injection.environment import Environ
+from otel_injection.lifecycle import supervising
 from otel_injection.settings import names
 
 _INSTANCE_ID = "service.instance.id"
@@ -50,13 +51,18 @@ def create() -> Resource:
     service = (
         resource.attributes.get("service.name") or f"unknown_service:{os.path.basename(sys.executable or 'python')}"
     )
-    return resource.merge(Resource({"service.name": service, _INSTANCE_ID: identity.claim(base)}))
+    return resource.merge(
+        Resource({"service.name": service, _INSTANCE_ID: identity.claim(base, int(supervising.supervises()))})
+    )
 
 
 def step_back(resource: Resource) -> None:
     """Leave the operator's ``service.instance.id`` to a process that serves; changes the resource in place."""
-    value = identity.step_back(str(resource.attributes[_INSTANCE_ID]))
-    resource._attributes = resource.merge(Resource({_INSTANCE_ID: value}))._attributes
+    held = str(resource.attributes[_INSTANCE_ID])
+    taken = identity.step_back(held)
+    if taken != held:
+        resource._attributes = resource.merge(Resource({_INSTANCE_ID: taken}))._attributes
+        record.instance(taken)
 
 
 def _detect(name: str) -> Resource:

@@ -102,6 +102,13 @@ def own_runner(python: Path, mount: Path, receiver: Receiver, tmp_path: Path) ->
     return Runner(folder / "bin" / "python", mount, receiver.endpoint, tmp_path / "app")
 
 
+@pytest.fixture(scope="session")
+def servers_venv(request: pytest.FixtureRequest) -> Path:
+    """The packages of requirements/servers.in, for the newest Python: what servers do hangs little on that."""
+    chosen = request.config.getoption("--python", None) or pythons.find()
+    return pythons.apps_environment(chosen[-1], "servers")
+
+
 @pytest.fixture
 def catalogue() -> Iterator[Dependency]:
     """The service that the script sample calls."""
