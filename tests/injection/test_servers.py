@@ -21,7 +21,7 @@ from tests.injection.servers import Row, Server, check, connections, run, thread
 from tests.receiver import Receiver
 
 GUNICORN = "gunicorn --no-control-socket -b 127.0.0.1:{port} -w 4"
-AT_ONCE = 3
+AT_ONCE = 2
 """Rows that run side by side."""
 
 
