@@ -18,6 +18,7 @@ from images.triggers import LEFT_OUT, TRIGGERS
 
 _INSTRUMENTS = re.compile(r"(?P<requirement>[^;]+);\s*extra\s*==\s*['\"]instruments(?P<any>-any)?['\"]")
 _EXPORTER = "otel_injection.otlp"
+_PROCESSORS = "otel_injection.processors"
 
 OWN_ENTRY_POINTS = {
     "opentelemetry_traces_exporter": {
@@ -31,6 +32,18 @@ OWN_ENTRY_POINTS = {
     "opentelemetry_logs_exporter": {
         "otlp": f"{_EXPORTER}:OTLPLogExporter",
         "otlp_proto_http": f"{_EXPORTER}:OTLPLogExporter",
+    },
+    "otel_injection_span_processor": {
+        "add_attributes": f"{_PROCESSORS}.adding:AddToSpans",
+        "drop_fast": f"{_PROCESSORS}.keeping:DropFast",
+        "drop_probes": f"{_PROCESSORS}.requests:DropProbes",
+        "drop_urls": f"{_PROCESSORS}.requests:DropUrls",
+        "mask": f"{_PROCESSORS}.masking:MaskSpans",
+        "tail_sampling": f"{_PROCESSORS}.keeping:TailSampling",
+    },
+    "otel_injection_log_processor": {
+        "add_attributes": f"{_PROCESSORS}.adding:AddToLogs",
+        "mask": f"{_PROCESSORS}.masking:MaskLogs",
     },
     "opentelemetry_distro": {"distro": "otel_injection.distro:Distro"},
     "opentelemetry_configurator": {"configurator": "otel_injection.configurator:Configurator"},

@@ -55,24 +55,25 @@ class Configurator(_BaseConfigurator):
         shared = resource.create()
         meter_provider, readers = _metrics(shared, used)
         spans = [BatchSpanProcessor(each, meter_provider=meter_provider) for each in _exporters("traces", used)]
+        records = [BatchLogRecordProcessor(each, meter_provider=meter_provider) for each in _exporters("logs", used)]
+        span_chain, log_chain = _chains(spans, records, meter_provider)
         tracer_provider = TracerProvider(
-            sampler=_sampler(),
+            sampler=span_chain.sampler(_sampler()) if span_chain is not None else _sampler(),
             resource=shared,
             shutdown_on_exit=False,
             id_generator=_id_generator(),
             meter_provider=meter_provider,
             _tracer_configurator=upstream._import_tracer_configurator(upstream._get_tracer_configurator()),
         )
-        for span_processor in spans:
+        for span_processor in (span_chain,) if span_chain is not None else spans:
             tracer_provider.add_span_processor(span_processor)
-        records = [BatchLogRecordProcessor(each, meter_provider=meter_provider) for each in _exporters("logs", used)]
         logger_provider = LoggerProvider(
             resource=shared,
             shutdown_on_exit=False,
             meter_provider=meter_provider,
             _logger_configurator=upstream._import_logger_configurator(upstream._get_logger_configurator()),
         )
-        for record_processor in records:
+        for record_processor in (log_chain,) if log_chain is not None else records:
             logger_provider.add_log_record_processor(record_processor)
         record.sdk(
             service=shared.attributes.get("service.name"),
@@ -81,11 +82,23 @@ class Configurator(_BaseConfigurator):
             exporters=used,
         )
         batches = [each._batch_processor for each in spans] + [each._batch_processor for each in records]
-        return State(shared, tracer_provider, meter_provider, logger_provider, batches, readers)
+        chains = [each for each in (span_chain, log_chain) if each is not None]
+        return State(shared, tracer_provider, meter_provider, logger_provider, batches, readers, chains)
 
     def configure(self, **kwargs: Any) -> State:
         """Set the SDK up and return it; nothing global is set."""
         return self._configure(**kwargs)
+
+
+def _chains(spans: list[Any], records: list[Any], meter_provider: Any) -> tuple[Any, Any]:
+    """Return the chains of processors before those that export; None where the settings name no processor."""
+    if not names("OTEL_INJECTION_SPAN_PROCESSORS") and not names("OTEL_INJECTION_LOG_PROCESSORS"):
+        return None, None
+    from otel_injection.processors import chain
+
+    made = chain.span_chain(spans), chain.log_chain(records)
+    chain.observe(meter_provider, *made)
+    return made
 
 
 def _keep_forks_quiet() -> None:

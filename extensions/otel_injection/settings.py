@@ -34,6 +34,11 @@ def names(name: str, default: str = "") -> list[str]:
     return [each.strip() for each in (os.environ.get(name) or default).split(",") if each.strip()]
 
 
+def text(name: str) -> str:
+    """Return a variable's text, empty if it has none."""
+    return os.environ.get(name, "").strip()
+
+
 def forced() -> bool:
     """Return whether our telemetry is made even where the app has set up OpenTelemetry itself."""
     return _FORCED

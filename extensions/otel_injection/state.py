@@ -17,7 +17,8 @@ _LAST_WORDS = 0.1
 class State:
     """The SDK of one process.
 
-    ``batches`` are the SDK's batch processors of spans and log records, ``readers`` the metric readers.
+    ``batches`` are the SDK's batch processors of spans and log records, ``readers`` the metric readers, ``chains`` the
+    chains of processors before the batches.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class State:
         logger_provider: Any,
         batches: Sequence[Any],
         readers: Sequence[Any],
+        chains: Sequence[Any] = (),
     ) -> None:
         self.resource = resource
         self.tracer_provider = tracer_provider
@@ -35,6 +37,7 @@ class State:
         self.logger_provider = logger_provider
         self._batches = batches
         self._readers = readers
+        self._chains = chains
 
     def halt(self) -> None:
         """Stop the export threads before a fork."""
@@ -60,6 +63,8 @@ class State:
         """Let go, in a forked child, of what is the parent's."""
         identity.release()
         workers.forget()
+        for chain in self._chains:
+            chain.abandon()
         for batch in self._batches:
             batch._queue.clear()
             batch._worker_awaken = threading.Event()  # another thread of the parent may have held the old one's lock
@@ -71,6 +76,8 @@ class State:
         a request that is under way at the deadline is cut off. The providers' own ``shutdown`` takes no common
         deadline (python issue 4568), hence the reach into their threads.
         """
+        for chain in self._chains:
+            chain.release()
         exporters = [each._exporter for each in (*self._batches, *self._readers) if hasattr(each, "_exporter")]
         for exporter in exporters:
             close_by = getattr(exporter, "close_by", None)

@@ -1,0 +1,112 @@
+"""What ``mask`` looks for, as its settings say; texts in, texts out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from otel_injection import settings
+from otel_injection.processors.reading import patterns
+
+MASKED = "REDACTED"
+"""What stands for what is taken out, as the semantic conventions have it."""
+
+_QUERY = "access_token,api_key,apikey,auth,client_secret,code,id_token,key,password,passwd,pwd,refresh_token,secret"
+_QUERY += ",session,sig,signature,token,AWSAccessKeyId,X-Amz-Signature,X-Amz-Credential,X-Amz-Security-Token"
+_HEADERS = (
+    "authorization,proxy-authorization,cookie,set-cookie,x-api-key,x-auth-token,x-csrf-token,x-amz-security-token"
+)
+
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/?#@\"'<>]*(?:@[^\s/?#@\"'<>]*)*@(?=[^\s/?#@\"'<>])")
+"""User name and password before a host; a password may hold an ``@`` that is not encoded."""
+_SQL_START = re.compile(
+    r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|REPLACE|WITH|CALL)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_LITERAL = re.compile(
+    r"""
+    (?P<dollar>\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z))          # $$text$$ of PostgreSQL; one that is cut off
+    | [eEnNbBxX]?'(?:[^'\\]|''|\\.)*(?:'|\Z)                    # text, also where a limit has cut it off
+    | (?P<quoted>"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\])             # a name
+    | (?P<place>[$:@]\w+|%\(\w+\)s)                             # a place for a parameter
+    | (?<![\w.])[+-]?(?:0[xX][0-9a-fA-F]+|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)(?![\w.])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_SQL_KEYS = frozenset({"db.statement", "db.query.text", "db.query.summary"})
+_HEADER_KEY = re.compile(
+    r"(?:http|rpc)\.(?:request|response)\.(?:header|metadata)\.|rpc\.grpc\.(?:request|response)\.metadata\."
+)
+_PARAMETERS = ("db.statement.parameters", "db.query.parameter", "db.operation.parameter")
+
+
+class Rules:
+    """What is masked; read once from the environment."""
+
+    def __init__(self) -> None:
+        self._all_query, query = _names("OTEL_INJECTION_MASK_QUERY", _QUERY)
+        self._all_headers, headers = _names("OTEL_INJECTION_MASK_HEADERS", _HEADERS)
+        self._headers = frozenset(each.lower().replace("-", "_") for each in headers)
+        self._keys = patterns("OTEL_INJECTION_MASK_ATTRIBUTES", flags=re.IGNORECASE)
+        self._values = patterns("OTEL_INJECTION_MASK_VALUES")
+        self._sql = settings.text("OTEL_INJECTION_MASK_SQL").lower() not in ("0", "false", "no", "off")
+        parameter = r"[^=&;?#\s]+" if self._all_query else "|".join(map(re.escape, query))
+        self._query = re.compile(rf"(?i)((?:^|[?&;])(?:{parameter})=)[^&;#\s\"'<>]*") if parameter else None
+        header = "|".join(re.escape(each).replace("_", "[-_]").replace(r"\-", "[-_]") for each in headers)
+        self._header = (
+            re.compile(rf"(?i)\b((?:{header})[\"']?\s*[:=]\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\n]+)") if header else None
+        )
+
+    def for_key(self, key: str) -> Callable[[str], str]:
+        """Return what masks a text that is the value of an attribute."""
+        if any(each.search(key) for each in self._keys) or self._is_header(key):
+            return _all_of_it
+        if self._sql and key in _SQL_KEYS:
+            return self._in_sql
+        if self._sql and key.startswith(_PARAMETERS):
+            return _all_of_it
+        return self.in_text
+
+    def in_text(self, text: str) -> str:
+        """Mask what a text holds: URLs, headers, statements, and what the patterns find."""
+        if "@" in text and "://" in text:
+            text = _CREDENTIALS.sub(f"{MASKED}:{MASKED}@", text)
+        if self._query is not None and "=" in text:
+            text = self._query.sub(rf"\1{MASKED}", text)
+        if self._header is not None and (":" in text or "=" in text):
+            text = self._header.sub(rf"\1{MASKED}", text)
+        if self._sql and _SQL_START.match(text):
+            text = _LITERAL.sub(_placeholder, text)
+        for each in self._values:
+            text = each.sub(MASKED, text)
+        return text
+
+    def _in_sql(self, text: str) -> str:
+        text = _LITERAL.sub(_placeholder, text)
+        for each in self._values:
+            text = each.sub(MASKED, text)
+        return text
+
+    def _is_header(self, key: str) -> bool:
+        found = _HEADER_KEY.match(key)
+        if found is None:
+            return False
+        return self._all_headers or key[found.end() :].lower().replace("-", "_") in self._headers
+
+
+def _names(variable: str, default: str) -> tuple[bool, list[str]]:
+    """Return whether all are meant (``*``), and those that are named; ``none`` for none."""
+    names = settings.names(variable, default)
+    if names == ["none"]:
+        return False, []
+    return "*" in names, [each for each in names if each != "*"]
+
+
+def _all_of_it(_text: str) -> str:
+    return MASKED
+
+
+def _placeholder(found: re.Match[str]) -> str:
+    if found["quoted"] is not None or found["place"] is not None:
+        return found[0]
+    return "?"
