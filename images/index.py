@@ -50,6 +50,9 @@ OWN_ENTRY_POINTS = {
 }
 """What upstream's distro and ``opentelemetry-exporter-otlp`` would register, answered by ours."""
 
+OWN_INSTRUMENTORS = {"asyncio": "otel_injection.coroutines:Instrumentor"}
+"""By entry point name, the instrumentor of ours that takes the place of upstream's."""
+
 _NOT_IN_TREE = frozenset({"console_scripts", "opentelemetry_distro", "opentelemetry_configurator"})
 
 
@@ -70,6 +73,7 @@ def render(distributions: Sequence[Distribution], api_modules: Sequence[str], ow
             if entry.group != "opentelemetry_instrumentor":
                 groups.setdefault(entry.group, {})[entry.name] = target
             elif entry.name not in LEFT_OUT:
+                target = OWN_INSTRUMENTORS.get(entry.name, target)
                 instrumentations.append((entry.name, target, _triggers(entry.name), requires[entry.name]))
     unknown = set(TRIGGERS) - {each[0] for each in instrumentations}
     if unknown:

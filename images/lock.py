@@ -17,9 +17,21 @@ from images.console import say, step
 from images.errors import UserError
 from images.paths import ROOT
 
-LOCKS = ("payload", "tools", "build", "apps", "frameworks", "servers", "tests", "lint", "own-opentelemetry", "upstream")
+LOCKS = (
+    "payload",
+    "tools",
+    "build",
+    "apps",
+    "frameworks",
+    "servers",
+    "tests",
+    "lint",
+    "own-opentelemetry",
+    "old-pins",
+    "upstream",
+)
 """In this order: a package that stands in several locks has the version of the first one everywhere."""
-APART = frozenset({"own-opentelemetry", "upstream"})
+APART = frozenset({"own-opentelemetry", "old-pins", "upstream"})
 """Locks to which that does not apply: a given release is wanted there."""
 PYTHONS = ("3.10", "3.14")
 """The oldest and the newest Python that every lock must be installable on."""

@@ -21,8 +21,8 @@ COPIED = frozenset(
 )
 """Third-party packages of which the payload holds a private copy."""
 
-REPLACED = {"psutil": "otel_injection.procfs"}
-"""Third-party packages with compiled parts, and what of ours stands in for them."""
+REPLACED = {"psutil": "otel_injection.procfs", "random": "otel_injection.chance"}
+"""Packages with compiled parts, or with a state that is the app's, and what of ours stands in for them."""
 
 APP = frozenset(
     """

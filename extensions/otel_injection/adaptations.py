@@ -35,8 +35,32 @@ def when_ready(name: str, act: Act) -> None:
         _before_first_middleware(act)
     elif name == "starlette" and _fastapi_is_being_imported():
         _postponed.append(act)
+    elif name in _CLASSES:
+        act()
+        _look_alike(*_CLASSES[name])
     else:
         act()
+
+
+_CLASSES = {
+    "falcon": ("falcon", "App"),
+    "fastapi": ("fastapi", "FastAPI"),
+    "flask": ("flask", "Flask"),
+    "starlette": ("starlette.applications", "Starlette"),
+}
+"""Where an instrumentation puts a class derived from the library's own: its module and name."""
+
+
+def _look_alike(module: str, name: str) -> None:
+    """Give a derived class the names and the signature of the library's: apps print and inspect them."""
+    instrumented: Any = getattr(sys.modules[module], name, None)
+    if not getattr(instrumented, "__name__", "").startswith("_Instrumented"):
+        return
+    original: Any = instrumented.__mro__[1]
+    for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(instrumented, attribute, getattr(original, attribute))
+    instrumented.__init__.__wrapped__ = original.__init__
+    instrumented._otel_injection = True
 
 
 def _before_first_middleware(act: Act) -> None:
@@ -86,7 +110,7 @@ def _fastapi_is_being_imported() -> bool:
 def _show_plain_starlette() -> None:
     applications = sys.modules.get("starlette.applications")
     instrumented = getattr(applications, "Starlette", None)
-    if instrumented is not None and instrumented.__name__ == "_InstrumentedStarlette":
+    if "_otel_injection" in vars(instrumented or object):
         _hidden.append(instrumented)
         applications.Starlette = instrumented.__mro__[1]  # type: ignore[union-attr]
 
@@ -96,3 +120,4 @@ def _show_instrumented_starlette() -> None:
         sys.modules["starlette.applications"].Starlette = _hidden.pop()  # type: ignore[attr-defined]
     while _postponed:
         _postponed.pop()()
+        _look_alike(*_CLASSES["starlette"])

@@ -43,8 +43,11 @@ def at_end() -> None:
 
 
 def _hook_threads(threading: Any) -> None:
+    from functools import wraps
+
     original = threading.excepthook
 
+    @wraps(original)
     def excepthook(args: Any, /) -> Any:
         _record(args.exc_value, "ERROR", getattr(args.exc_type, "__name__", ""))
         return original(args)
@@ -53,15 +56,17 @@ def _hook_threads(threading: Any) -> None:
 
 
 def _hook_asyncio(base_events: Any) -> None:
+    from functools import wraps
+
     original = base_events.BaseEventLoop.call_exception_handler
 
+    @wraps(original)
     def call_exception_handler(self: Any, context: Any) -> Any:
         if isinstance(context, dict):
             error = context.get("exception")
             _record(error, "ERROR", str(context.get("message") or type(error).__name__))
         return original(self, context)
 
-    call_exception_handler.__doc__ = original.__doc__
     base_events.BaseEventLoop.call_exception_handler = call_exception_handler
 
 

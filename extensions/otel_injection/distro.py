@@ -6,7 +6,9 @@ from typing import Any
 
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
 
-from otel_injection import metering, tracing
+from otel_injection import metering, proxies, tracing
+
+proxies.complete()
 
 
 class Distro(BaseDistro):  # type: ignore[misc]

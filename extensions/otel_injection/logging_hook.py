@@ -19,14 +19,19 @@ def watch() -> None:
 
 
 def _hook(logging: Any) -> None:
+    from functools import wraps  # costs what logging has paid already
+
     if flag("OTEL_PYTHON_LOG_CORRELATION"):
-        _correlate()
+        from otel_injection import correlation
+
+        correlation.hook(logging)
     wanted = os.environ.get("OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION", "true").strip().lower() == "true"
     wanted = wanted and names("OTEL_LOGS_EXPORTER", "otlp") != ["none"]
     original = logging.Logger.callHandlers
     if getattr(original, "_otel_injection", False):
         return
 
+    @wraps(original)
     def callHandlers(self: Any, record: Any) -> Any:  # noqa: N802 - the name that it has in logging
         try:
             if record.name.startswith("opentelemetry.") and _is_ours():
@@ -38,10 +43,10 @@ def _hook(logging: Any) -> None:
             report.debug(f"a log record was not recorded: {type(error).__name__}: {error}")
         return original(self, record)
 
-    callHandlers.__doc__ = original.__doc__
     callHandlers._otel_injection = True  # type: ignore[attr-defined]
     # A frame of logging, for those who look: handlers that fail print the stack without logging's own frames.
-    callHandlers.__code__ = callHandlers.__code__.replace(co_filename=original.__code__.co_filename)
+    code: Any = callHandlers.__code__  # type: ignore[attr-defined]
+    callHandlers.__code__ = code.replace(co_filename=original.__code__.co_filename)  # type: ignore[attr-defined]
     logging.Logger.callHandlers = callHandlers
 
 
@@ -77,12 +82,3 @@ def _make_recorder() -> None:
         except Exception as error:
             _recorder = False
             report.say(f"logs are not recorded: {type(error).__name__}: {error}", kind="logs")
-
-
-def _correlate() -> None:
-    """Let upstream's instrumentation put the ids into the records and set the format that shows them."""
-    from opentelemetry.instrumentation.logging import LoggingInstrumentor
-
-    from otel_injection.tracing import OURS
-
-    LoggingInstrumentor().instrument(tracer_provider=OURS, enable_log_auto_instrumentation=False, skip_dep_check=True)

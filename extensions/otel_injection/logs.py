@@ -8,6 +8,7 @@ handler is added to the root logger, whose ``lastResort``, ``basicConfig`` and o
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry import _logs as api
@@ -17,6 +18,9 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 from otel_injection import record, report
 from otel_injection.pipeline import PIPELINE
 from otel_injection.settings import forced
+
+_DEPTH = 5
+"""How deep collections within collections are kept as such."""
 
 
 class ProxyLoggerProvider(_internal.ProxyLoggerProvider):
@@ -90,6 +94,20 @@ if _internal._LOGGER_PROVIDER is None:
     _internal._LOGGER_PROVIDER = GLOBAL
 
 
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Return a value of an attribute as one of the types that it may have.
+
+    What else apps attach to a record (Django: the request) is no mistake of theirs that they must be told of.
+    """
+    if value is None or isinstance(value, str | bool | int | float | bytes):
+        return value
+    if isinstance(value, Mapping) and depth < _DEPTH:
+        return {str(key): _plain(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, list | tuple) and depth < _DEPTH:
+        return [_plain(each, depth + 1) for each in value]
+    return str(value)
+
+
 class Recorder:
     """Turns records of ``logging`` into log records of OpenTelemetry, the way upstream's handler does."""
 
@@ -102,6 +120,10 @@ class Recorder:
 
             def flush(self) -> None:
                 """Do nothing: upstream's starts a thread, which a process that is ending cannot have."""
+
+            def _get_attributes(self, record: Any) -> Any:
+                attributes, event_name = super()._get_attributes(record)
+                return {key: _plain(value) for key, value in attributes.items()}, event_name
 
         self._handler = Handler(
             level=_get_log_level(os.environ.get("OTEL_PYTHON_LOG_HANDLER_LEVEL") or None) or 0,

@@ -20,6 +20,7 @@ OWNERSHIP = Ownership(["opentelemetry.trace", "opentelemetry.context", "opentele
         ("if True: import wrapt", "if True: from otel_injection._vendor import wrapt as wrapt"),
         ("from wrapt import (\n    ObjectProxy,\n)", "from otel_injection._vendor.wrapt import (\n    ObjectProxy,\n)"),
         ("import psutil", "from otel_injection import procfs as psutil"),
+        ("import random", "from otel_injection import chance as random"),
         ("from opentelemetry import trace", "from opentelemetry import trace"),
         ("from opentelemetry.util import types", "from opentelemetry.util import types"),
         ("from opentelemetry.util import http", "from otel_injection._vendor.opentelemetry.util import http"),

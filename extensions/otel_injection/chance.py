@@ -1,0 +1,37 @@
+"""Stands in for ``random`` in the payload, by rewritten imports: chance of its own.
+
+From that of ``random``, which is shared, apps draw reproducible numbers: ours would come in between. And apps that seed
+it would make the same trace ids in every process.
+"""
+
+from __future__ import annotations
+
+import os
+from _random import Random
+
+_generator = Random()
+_pid = os.getpid()
+
+
+def _own() -> Random:
+    """Return the generator of this process, also where C code has forked it."""
+    global _generator, _pid
+    if _pid != os.getpid():
+        _generator, _pid = Random(), os.getpid()
+    return _generator
+
+
+def getrandbits(bits: int) -> int:
+    """Return a number of so many random bits."""
+    return _own().getrandbits(bits)
+
+
+def randrange(start: int, stop: int | None = None) -> int:
+    """Return a number from ``start`` (or 0, if it stands alone) to the one before ``stop``."""
+    first, end = (0, start) if stop is None else (start, stop)
+    return first + int(_own().random() * (end - first))
+
+
+def uniform(low: float, high: float) -> float:
+    """Return a number between two others."""
+    return low + (high - low) * _own().random()
