@@ -5,5 +5,10 @@ from __future__ import annotations
 import pytest
 
 pytest.register_assert_rewrite(
-    "tests.injection.prices", "tests.injection.running", "tests.injection.servers", "tests.injection.shop"
+    "tests.injection.parity",
+    "tests.injection.prices",
+    "tests.injection.running",
+    "tests.injection.servers",
+    "tests.injection.serving",
+    "tests.injection.shop",
 )

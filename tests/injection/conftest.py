@@ -110,6 +110,13 @@ def servers_venv(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
+def old_pins_runner(python: Path, mount: Path, receiver: Receiver, tmp_path: Path) -> Runner:
+    """Runs programs beside the old packages of requirements/old-pins.in."""
+    folder = pythons.apps_environment(python, "old-pins")
+    return Runner(folder / "bin" / "python", mount, receiver.endpoint, tmp_path / "app")
+
+
+@pytest.fixture
 def catalogue() -> Iterator[Dependency]:
     """The service that the script sample calls."""
     with catalogue_service() as service:

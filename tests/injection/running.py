@@ -32,7 +32,7 @@ class Finished:
 
     @property
     def own(self) -> tuple[int, str, str]:
-        """What the app itself did: status and output, process ids and addresses made equal.
+        """What the app itself did: status and output, process ids, addresses and durations made equal.
 
         Without the frames of injected code in tracebacks, and without those of the import system, which are there
         twice where the door hands on to the app's ``sitecustomize``.
@@ -41,7 +41,8 @@ class Finished:
         text = re.sub(
             r'  File "(<frozen importlib|\S*/(auto_instrumentation|otel_injection)/).*\n(    .*\n)*', "", "".join(lines)
         )
-        return self.status, self.stdout, re.sub(r"0x[0-9a-f]+|pid=\d+", "N", text)
+        stdout, stderr = (re.sub(r"0x[0-9a-f]+|pid=\d+|\bin \d\.\d+s", "N", each) for each in (self.stdout, text))
+        return self.status, stdout, stderr
 
 
 class Runner:
