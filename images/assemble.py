@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from images import bytecode, index
+from images.cheaper_imports import constants
 from images.console import step
 from images.errors import UserError
-from images.ownership import COPIED, PRIVATE, REPLACED, Ownership
+from images.ownership import COPIED, PRIVATE, REPLACED, STAND_INS, Ownership
 from images.paths import DIST, ROOT, TREE, cache
+from images.pruning import remove_unused
 from images.rewrite import rewrite
 
 if TYPE_CHECKING:
@@ -28,6 +30,17 @@ _DROPPED = (
     "opentelemetry/instrumentation/auto_instrumentation/",
     "opentelemetry/instrumentation/aws_lambda/",
     "opentelemetry/instrumentation/bootstrap",
+    "packaging/dependency_groups",
+    "packaging/direct_url",
+    "packaging/licenses/",
+    "packaging/metadata",
+    "packaging/pylock",
+    "prometheus_client/aiohttp/",
+    "prometheus_client/bridge/",
+    "prometheus_client/django/",
+    "prometheus_client/openmetrics/parser",
+    "prometheus_client/parser",
+    "prometheus_client/twisted/",
 )
 """Parts of upstream's packages that ours replaces or that an injected process never uses."""
 
@@ -98,18 +111,20 @@ def _install_payload() -> Path:
 def _fill(tree: Path, payload: Path) -> None:
     distributions = [PathDistribution(each) for each in sorted(payload.glob("*.dist-info"))]
     api = sorted(_modules(next(each for each in distributions if each.name == "opentelemetry-api")))
-    ownership = Ownership(api)
+    ownership = Ownership(api, constants(payload))
     for source in sorted(payload.rglob("*.py")):
         path = source.relative_to(payload).as_posix()
         if path.startswith(_DROPPED) or path.split("/")[0].removesuffix(".py") not in {"opentelemetry", *COPIED}:
             continue
         name = _module_name(path)
         home = "" if ownership.home(name) == name else PRIVATE.replace(".", "/") + "/"
-        _write(tree / f"{home}{path}", rewrite(source.read_bytes(), name, ownership))
+        content = STAND_INS[path].encode() if path in STAND_INS else source.read_bytes()
+        _write(tree / f"{home}{path}", rewrite(content, name, ownership))
     for source in sorted((ROOT / "extensions" / "otel_injection").rglob("*.py")):
         path = source.relative_to(ROOT / "extensions").as_posix()
         _write(tree / path, rewrite(source.read_bytes(), _module_name(path), ownership))
     _write(tree / "otel_injection/_index.py", index.render(distributions, api, ownership).encode())
+    remove_unused(tree, f"{PRIVATE}.opentelemetry.semconv")
     for folder in sorted({each.parent for each in (tree / "otel_injection/_vendor").rglob("*.py")}):
         for package in (folder, *folder.parents):
             if package == tree / "otel_injection":

@@ -1,26 +1,35 @@
 """Byte code for every supported Python, valid wherever the tree is copied to.
 
 Without it each process of an app would compile what it imports: the modification times that ordinary ``.pyc`` files are
-checked by do not survive ``cp -r``, and the app may not write into the volume. ``python -O`` looks for other files and
-still compiles from source.
+checked by do not survive ``cp -r``, and the app may not write into the volume. All modules of one Python lie in one
+file (``images/bundle.py``), which serves ``python -O`` and ``-OO`` as well; only what must run before that can be read
+has ``.pyc`` files of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tempfile
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from images import compilers
+from images import bundle, compilers
 from images.errors import UserError
 from images.paths import cache
 
 PYTHONS = {"3.10": 3439, "3.11": 3495, "3.12": 3531, "3.13": 3571, "3.14": 3627}
 """The supported Pythons and the magic numbers of their byte code."""
+
+ALONE = (
+    "opentelemetry/instrumentation/auto_instrumentation/__init__.py",
+    "opentelemetry/instrumentation/auto_instrumentation/sitecustomize.py",
+    "otel_injection/__init__.py",
+    "otel_injection/bundle.py",
+)
+"""Modules that are not in the bundles: the way to them."""
 
 _MOUNT = "/otel-auto-instrumentation-python"
 """Where the operator mounts the tree. Python corrects the names in code objects of modules that it finds elsewhere."""
@@ -40,12 +49,22 @@ class _Module:
     key: str
     """Of what byte code depends on, beside the compiler."""
 
+    @property
+    def package(self) -> bool:
+        """Whether it is an ``__init__``."""
+        return self.source.name == "__init__.py"
+
+    @property
+    def name(self) -> str:
+        """The dotted name."""
+        return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
     def pyc(self, python: str) -> Path:
         return self.source.parent / "__pycache__" / f"{self.source.stem}.cpython-{python.replace('.', '')}.pyc"
 
 
 def compile_tree(tree: Path) -> None:
-    """Write byte code for every Python beside every module of the tree.
+    """Write byte code for every Python of every module of the tree.
 
     It comes from the cache for modules that have not changed. UserError for a module that does not compile, and when
     the compilers cannot be had.
@@ -69,26 +88,52 @@ def compile_tree(tree: Path) -> None:
                 each.result()
         finally:
             pool.shutdown(cancel_futures=True)  # after an error, or Ctrl-C, start no more
-    for module in modules:
-        for python, folder in cached.items():
-            pyc = module.pyc(python)
-            pyc.parent.mkdir(exist_ok=True)
-            pyc.parent.chmod(0o755)  # for any UID, whatever the umask
-            shutil.copyfile(folder / module.key, pyc)
-            pyc.chmod(0o644)
+    for python, folder in cached.items():
+        contents = {module: (folder / module.key).read_bytes() for module in modules}
+        for module in modules:
+            if module.path in ALONE:
+                _write(module.pyc(python), contents[module])
+        inside = {each.name: (contents[each], each.package) for each in modules if each.path not in ALONE}
+        _write(_bundle(tree, python), bundle.pack(PYTHONS[python], inside))
 
 
 def verify_tree(tree: Path) -> None:
     """Check that each module has its valid byte code for every Python, and that there is no other; else UserError."""
-    expected = {module.pyc(python): magic for module in _modules(tree) for python, magic in PYTHONS.items()}
-    found = set(tree.rglob("*.pyc"))
-    for pyc in sorted(found ^ expected.keys()):
-        raise UserError(f"byte code {'without a module' if pyc in found else 'is missing'}: {pyc}; assemble it again")
-    for pyc, magic in expected.items():
-        with pyc.open("rb") as file:
-            head = file.read(_HEAD)
-        if head[:8] != magic.to_bytes(2, "little") + b"\r\n" + (1).to_bytes(4, "little") or len(head) < _HEAD:
-            raise UserError(f"byte code is of another Python or not valid after copying: {pyc}; assemble it again")
+    modules = _modules(tree)
+    alone = [module for module in modules if module.path in ALONE]
+    files = {pyc.relative_to(tree).as_posix() for pyc in tree.rglob("*.pyc")}
+    _compare(files, {module.pyc(python).relative_to(tree).as_posix() for python in PYTHONS for module in alone})
+    for python, magic in PYTHONS.items():
+        try:
+            found = bundle.unpack(_bundle(tree, python).read_bytes())
+        except (OSError, ValueError) as error:
+            raise UserError(f"{_bundle(tree, python)}: {error}; assemble it again") from None
+        inside = {f"{module.name} in {_bundle(tree, python).name}": module for module in modules if module not in alone}
+        _compare({f"{name} in {_bundle(tree, python).name}" for name in found}, inside.keys())
+        heads = {where: found[module.name][0][:_HEAD] for where, module in inside.items()}
+        heads |= {str(module.pyc(python)): module.pyc(python).read_bytes()[:_HEAD] for module in alone}
+        for where, head in heads.items():
+            if head[:8] != magic.to_bytes(2, "little") + b"\r\n" + (1).to_bytes(4, "little") or len(head) < _HEAD:
+                raise UserError(
+                    f"byte code is of another Python or not valid after copying: {where}; assemble it again"
+                )
+
+
+def _compare(found: AbstractSet[str], expected: AbstractSet[str]) -> None:
+    for each in sorted(found ^ expected):
+        raise UserError(f"byte code {'without a module' if each in found else 'is missing'}: {each}; assemble it again")
+
+
+def _bundle(tree: Path, python: str) -> Path:
+    return tree / "byte-code" / f"cpython-{python.replace('.', '')}.bundle"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write with modes that any UID can use, whatever the umask."""
+    path.parent.mkdir(exist_ok=True)
+    path.parent.chmod(0o755)
+    path.write_bytes(content)
+    path.chmod(0o644)
 
 
 def _modules(tree: Path) -> list[_Module]:

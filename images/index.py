@@ -17,6 +17,8 @@ from images.ownership import Ownership
 from images.triggers import LEFT_OUT, TRIGGERS
 
 _INSTRUMENTS = re.compile(r"(?P<requirement>[^;]+);\s*extra\s*==\s*['\"]instruments(?P<any>-any)?['\"]")
+_NAME = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9]")
+_BOUNDS = re.compile(r"(>=|<|~=)\s*(\d+(?:\.\d+)*)(?=\s*(?:,|$))")
 _EXPORTER = "otel_injection.otlp"
 _PROCESSORS = "otel_injection.processors"
 
@@ -87,11 +89,30 @@ def render(distributions: Sequence[Distribution], api_modules: Sequence[str], ow
         "INSTRUMENTATION_VERSION": instrumentation,
         "API_MODULES": tuple(sorted(api_modules)),
         "ENTRY_POINTS": {group: dict(sorted(entries.items())) for group, entries in sorted(groups.items())},
-        "INSTRUMENTATIONS": tuple(instrumentations),
+        "INSTRUMENTATIONS": tuple(
+            (name, target, triggers, tuple(tuple(_parsed(each) for each in group) for group in requires))
+            for name, target, triggers, requires in instrumentations
+        ),
     }
     lines = ['"""Made by the build from the payload\'s metadata."""', ""]
     lines += [f"{name} = {pformat(value, width=118, sort_dicts=False)}" for name, value in constants.items()]
     return "\n".join(lines) + "\n"
+
+
+def _parsed(requirement: str) -> tuple[str, str, tuple[tuple[str, str], ...] | None]:
+    """Return a requirement, the name in it, and its bounds if they are simple; see ``otel_injection.versions``."""
+    name, marks = _NAME.match(requirement), _BOUNDS.findall(requirement)
+    assert name
+    bounds: list[tuple[str, str]] = []
+    for sign, version in marks:
+        if sign == "~=":
+            *upper, _last = map(int, version.split("."))
+            upper[-1] += 1
+            bounds += [(">=", version), ("<", ".".join(map(str, upper)))]
+        else:
+            bounds.append((sign, version))
+    rest = _BOUNDS.sub("", requirement[name.end() :]).strip(" ,()")
+    return requirement, name[0], None if rest else tuple(bounds)
 
 
 def _triggers(name: str) -> tuple[str, ...]:

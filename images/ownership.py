@@ -9,7 +9,7 @@ dependency, which needs a private copy, or a newly instrumented library, which b
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from images.errors import UserError
 
@@ -23,6 +23,9 @@ COPIED = frozenset(
 
 REPLACED = {"psutil": "otel_injection.procfs", "random": "otel_injection.chance"}
 """Packages with compiled parts, or with a state that is the app's, and what of ours stands in for them."""
+
+STAND_INS = {"hpack/huffman_table.py": "from otel_injection.otlp.huffman import decode_huffman"}
+"""Files of private copies that are mostly size, and what of ours is in their place."""
 
 APP = frozenset(
     """
@@ -43,6 +46,13 @@ LAZY = {"wrapt.synchronization": "asyncio"}
 ``asyncio`` brings ``ssl``: imported before gevent has patched it, it would recurse for ever (contrib issue 2758).
 """
 
+SUBSTITUTES = {
+    "packaging.version": ("otel_injection.versions", {"parse", "Version"}),
+    "packaging.requirements": ("otel_injection.requirements", {"InvalidRequirement", "Requirement"}),
+    "typing_extensions": ("otel_injection.typing_names", {"assert_never", "deprecated"}),
+}
+"""By module that OpenTelemetry's packages import: what of ours takes its place for these names, since it costs less."""
+
 QUIET = "otel_injection.quiet"
 """What private copies use for ``warnings``; see there."""
 
@@ -53,15 +63,21 @@ NAMESPACES = frozenset({"opentelemetry", "opentelemetry.util", "opentelemetry.pr
 class Ownership:
     """Answers where an imported module is found at run time.
 
-    ``api_modules`` are the dotted names of all modules of the ``opentelemetry-api`` distribution.
+    ``api_modules`` are the dotted names of all modules of the ``opentelemetry-api`` distribution, ``constants`` the
+    texts that modules of names define, which are written where they are imported.
     """
 
-    def __init__(self, api_modules: Collection[str]) -> None:
+    def __init__(self, api_modules: Collection[str], constants: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self._api = frozenset(api_modules)
+        self.constants = constants or {}
 
     def private(self, module: str) -> bool:
         """Return whether the payload holds a private copy of ``module``."""
         return self.home(module).startswith(PRIVATE)
+
+    def shared(self, module: str) -> bool:
+        """Return whether it is a module of the OpenTelemetry API, which the app sees."""
+        return module in self._api
 
     def home(self, module: str) -> str:
         """Return the name under which the payload finds ``module``; it may be unchanged.

@@ -34,6 +34,7 @@ def _drop_empty_entry(folder, mount):
 def _leave_path(folder, mount):
     # type: (str, str) -> None
     """Take the payload off this process's path; ``PYTHONPATH`` stays as it is for children of another Python."""
+    sys.meta_path[:] = [each for each in sys.meta_path if not type(each).__module__.startswith("otel_injection.")]
     sys.path[:] = [each for each in sys.path if os.path.normpath(each) not in (folder, mount)]
 
 

@@ -1,6 +1,8 @@
 # The build writes the module from the payload's metadata: images/index.py.
+from otel_injection.versions import Requirement
+
 API_VERSION: str
 INSTRUMENTATION_VERSION: str
 API_MODULES: tuple[str, ...]
 ENTRY_POINTS: dict[str, dict[str, str]]
-INSTRUMENTATIONS: tuple[tuple[str, str, tuple[str, ...], tuple[tuple[str, ...], ...]], ...]
+INSTRUMENTATIONS: tuple[tuple[str, str, tuple[str, ...], tuple[tuple[Requirement, ...], ...]], ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from otel_injection import adaptations, hooks, record, report
+from otel_injection import adaptations, hooks, record, report, versions
 from otel_injection._index import INSTRUMENTATIONS
 from otel_injection.lifecycle import ending
 from otel_injection.settings import disabled_instrumentations
@@ -13,6 +13,8 @@ TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
+
+    from otel_injection.versions import Requirement
 
 
 def watch() -> None:
@@ -32,7 +34,9 @@ class Instrumentation:
     ``target`` is ``module:class``; ``requires`` are groups of requirements, of each of which one must be met.
     """
 
-    def __init__(self, name: str, target: str, triggers: Sequence[str], requires: Sequence[Sequence[str]]) -> None:
+    def __init__(
+        self, name: str, target: str, triggers: Sequence[str], requires: Sequence[Sequence[Requirement]]
+    ) -> None:
         self.name = name
         self._target = target
         self._missing = set(triggers)
@@ -59,20 +63,22 @@ class Instrumentation:
             if ending.begun():  # what only reports at the end needs no instrumentation any more
                 return
             found: dict[str, str] = {}
-            conflict = next((group for group in self._requires if not any(_met(each, found) for each in group)), None)
-            versions = ", ".join(f"{name} {version}" for name, version in found.items())
+            conflict = next(
+                (group for group in self._requires if not any(versions.met(each, found) for each in group)), None
+            )
+            installed = ", ".join(f"{name} {version}" for name, version in found.items())
             if conflict is not None:
-                report.debug(f"{self.name}: not instrumented: the app's version is not {' or '.join(conflict)}")
-                needed = " or ".join(conflict)
+                needed = " or ".join(each[0] for each in conflict)
+                report.debug(f"{self.name}: not instrumented: the app's version is not {needed}")
                 record.library(
-                    self.name, "skipped", f"{versions or 'no known version'} is installed, needed is {needed}"
+                    self.name, "skipped", f"{installed or 'no known version'} is installed, needed is {needed}"
                 )
                 return
             from otel_injection.distro import Distro
 
             Distro().load_instrumentor(self, skip_dep_check=True)
             report.debug(f"{self.name}: instrumented")
-            record.library(self.name, "instrumented", versions)
+            record.library(self.name, "instrumented", installed)
         except Exception as error:
             record.library(self.name, "failed", f"{type(error).__name__}: {error}")
             report.say(f"{self.name} is not instrumented: {type(error).__name__}: {error}", kind=f"act {self.name}")
@@ -82,17 +88,3 @@ class Instrumentation:
         module, _, attribute = self._target.partition(":")
         __import__(module)
         return getattr(sys.modules[module], attribute)
-
-
-def _met(requirement: str, found: dict[str, str]) -> bool:
-    """Return whether a requirement is met; the version that is installed is added to ``found``."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    from packaging.requirements import Requirement
-
-    parsed = Requirement(requirement)
-    try:
-        found[parsed.name] = version(parsed.name)
-    except PackageNotFoundError:
-        return False
-    return parsed.specifier.contains(found[parsed.name], prereleases=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from otel_injection import entry_points, hooks
+from otel_injection import bundle, entry_points, hooks
 from otel_injection._index import API_MODULES, API_VERSION
 from otel_injection.settings import forced
 
@@ -86,6 +86,9 @@ class _ApiFinder:
             self._leads = ours and (forced() or not older_sdk(sys.path, self._mount))
         if not self._leads:
             return None
+        spec = bundle.spec(fullname)
+        if spec is not None:
+            return spec
         from importlib.machinery import PathFinder
 
         folder = os.path.join(self._mount, *fullname.split(".")[:-1])

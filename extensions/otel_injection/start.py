@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from otel_injection import guard, record, report, settings
+from otel_injection import bundle, guard, record, report, settings
 
 _started = False
 
@@ -24,6 +24,7 @@ def start(mount: str) -> None:
     report.debug(f"not instrumented: {reason[1]}" if reason else "waiting for the app's imports")
     if reason:
         record.decide("skipped", *reason)
+        bundle.uninstall()
         return
     from otel_injection import activation, api, hooks, lifecycle
 
@@ -35,6 +36,7 @@ def start(mount: str) -> None:
                 f"not instrumented: the app brings the OpenTelemetry SDK {older}, which fits no newer API; "
                 f"give it {api.OURS} or none, or set OTEL_INJECTION_ENABLED=false"
             )
+        bundle.uninstall()
         return
     try:
         hooks.install()

@@ -89,6 +89,7 @@ def test_an_incomplete_payload_leaves_the_app_alone_and_says_so(
     runner.mount = copy_tree("damaged")
     runner.operator["PYTHONPATH"] = runner.operator["PYTHONPATH"].replace("otel-auto-instrumentation-python", "damaged")
     runner.operator["PYTHONPATH"] = f"{runner.mount}/opentelemetry/instrumentation/auto_instrumentation:{runner.mount}"
+    shutil.rmtree(runner.mount / "byte-code", ignore_errors=True)  # so that the sources count
     target = runner.mount / damage
     if how == "missing" or target.is_dir():
         shutil.rmtree(target) if target.is_dir() else target.unlink()
@@ -101,11 +102,28 @@ def test_an_incomplete_payload_leaves_the_app_alone_and_says_so(
     assert line.startswith(f"not instrumented: its files in {runner.mount} are incomplete or damaged")
 
 
+@pytest.mark.parametrize("how", ["empty", "cut", "zeros"])
+def test_damaged_byte_code_leaves_the_app_alone_and_says_so(
+    runner: Runner, copy_tree: Callable[[str], Path], how: str
+) -> None:
+    mount = copy_tree("damaged")
+    runner.operator["PYTHONPATH"] = f"{mount}/opentelemetry/instrumentation/auto_instrumentation:{mount}"
+    bundles = list(mount.glob("byte-code/*"))
+    assert bundles, "run ./build.sh first"
+    for file in bundles:
+        content = file.read_bytes()
+        half = len(content) // 2 if how == "cut" else 0
+        file.write_bytes(content[:half] if how != "zeros" else content[:200_000] + bytes(len(content) - 200_000))
+    (line,) = runner.compare(USES_LOGGING).lines
+    assert line.startswith(f"not instrumented: its files in {mount} are incomplete or damaged")
+
+
 def test_a_payload_without_its_private_copies_costs_lines_but_not_the_app(
     runner: Runner, copy_tree: Callable[[str], Path]
 ) -> None:
     mount = copy_tree("damaged")
     shutil.rmtree(mount / "otel_injection" / "_vendor")
+    shutil.rmtree(mount / "byte-code", ignore_errors=True)
     runner.operator["PYTHONPATH"] = f"{mount}/opentelemetry/instrumentation/auto_instrumentation:{mount}"
     lines = runner.compare("""
         import logging, sqlite3, urllib.request

@@ -4,14 +4,14 @@ import importlib.util
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from images import bytecode, compilers
+from images import bundle, bytecode, compilers
 from images.compilers.to_pyc import to_pyc
 from images.errors import UserError
 
@@ -23,21 +23,39 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+ALONE = "otel_injection/bundle.py"
+PATHS = ("package/__init__.py", "package/module.py", ALONE)
+
+
+def _head(magic: int, flags: int = 1, size: int = 16) -> bytes:
+    return (magic.to_bytes(2, "little") + b"\r\n" + flags.to_bytes(4, "little") + bytes(8))[:size]
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A tree of two modules whose byte code begins as it should."""
-    for name in ("package/__init__.py", "package/module.py"):
-        source = tmp_path / "tree" / name
-        source.parent.mkdir(parents=True, exist_ok=True)
-        source.write_text("")
-        (source.parent / "__pycache__").mkdir(exist_ok=True)
-        for python, magic in bytecode.PYTHONS.items():
-            _pyc(source, python).write_bytes(magic.to_bytes(2, "little") + b"\r\n\1\0\0\0" + bytes(8))
-    return tmp_path / "tree"
+    """A tree of three modules whose byte code begins as it should, one of them outside the bundles."""
+    root = tmp_path / "tree"
+    for name in PATHS:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("")
+    _pyc(root, "3.10").parent.mkdir()
+    (root / "byte-code").mkdir()
+    for python, magic in bytecode.PYTHONS.items():
+        _pyc(root, python).write_bytes(_head(magic))
+        _pack(root, python, {"package": (_head(magic), True), "package.module": (_head(magic), False)})
+    return root
 
 
-def _pyc(source: Path, python: str) -> Path:
-    return source.parent / "__pycache__" / f"{source.stem}.cpython-{python.replace('.', '')}.pyc"
+def _pyc(tree: Path, python: str) -> Path:
+    return tree / f"otel_injection/__pycache__/bundle.cpython-{python.replace('.', '')}.pyc"
+
+
+def _bundle(tree: Path, python: str) -> Path:
+    return tree / f"byte-code/cpython-{python.replace('.', '')}.bundle"
+
+
+def _pack(tree: Path, python: str, modules: dict[str, tuple[bytes, bool]]) -> None:
+    _bundle(tree, python).write_bytes(bundle.pack(bytecode.PYTHONS[python], modules))
 
 
 def test_byte_code_is_used_whatever_the_time_and_content_of_its_source(tmp_path: Path) -> None:
@@ -81,32 +99,51 @@ def test_a_tree_with_byte_code_of_all_pythons_is_in_order(tree: Path) -> None:
 
 
 def test_a_module_without_byte_code_of_one_python_is_found(tree: Path) -> None:
-    missing = _pyc(tree / "package/module.py", "3.12")
-    missing.unlink()
-    with pytest.raises(UserError, match=f"is missing: {missing}"):
+    modules = bundle.unpack(_bundle(tree, "3.12").read_bytes())
+    del modules["package.module"]
+    _pack(tree, "3.12", modules)
+    with pytest.raises(UserError, match=r"is missing: package\.module in cpython-312\.bundle"):
         bytecode.verify_tree(tree)
 
 
-def test_byte_code_without_its_module_is_found(tree: Path) -> None:
-    (tree / "package/module.py").unlink()
-    with pytest.raises(UserError, match=r"without a module: .*module\.cpython-310\.pyc"):
+@pytest.mark.parametrize("where", [_pyc, _bundle], ids=["file", "bundle"])
+def test_a_missing_file_of_byte_code_is_found(where: Callable[[Path, str], Path], tree: Path) -> None:
+    where(tree, "3.12").unlink()
+    with pytest.raises(UserError, match=r"cpython-312\."):
         bytecode.verify_tree(tree)
 
 
+def test_a_bundle_that_is_cut_off_is_found(tree: Path) -> None:
+    path = _bundle(tree, "3.11")
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"cpython-311\.bundle: not a bundle, or not a whole one"):
+        bytecode.verify_tree(tree)
+
+
+@pytest.mark.parametrize("module", PATHS[1:])
+def test_byte_code_without_its_module_is_found(module: str, tree: Path) -> None:
+    (tree / module).unlink()
+    with pytest.raises(UserError, match=r"without a module: .*cpython-310"):
+        bytecode.verify_tree(tree)
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["in the bundle", "alone"])
 @pytest.mark.parametrize(
     "head",
     [
-        bytecode.PYTHONS["3.13"].to_bytes(2, "little") + b"\r\n\1\0\0\0" + bytes(8),
-        bytecode.PYTHONS["3.14"].to_bytes(2, "little") + b"\r\n\0\0\0\0" + bytes(8),
-        bytecode.PYTHONS["3.14"].to_bytes(2, "little") + b"\r\n\3\0\0\0" + bytes(8),
-        bytecode.PYTHONS["3.14"].to_bytes(2, "little") + b"\r\n\1\0\0\0",
+        _head(bytecode.PYTHONS["3.13"]),
+        _head(bytecode.PYTHONS["3.14"], flags=0),
+        _head(bytecode.PYTHONS["3.14"], flags=3),
+        _head(bytecode.PYTHONS["3.14"], size=12),
     ],
     ids=["of another Python", "checked by time", "checked by hash", "cut off"],
 )
-def test_byte_code_that_an_app_would_not_use_is_found(tree: Path, head: bytes) -> None:
-    wrong = _pyc(tree / "package/module.py", "3.14")
-    wrong.write_bytes(head)
-    with pytest.raises(UserError, match=str(wrong)):
+def test_byte_code_that_an_app_would_not_use_is_found(head: bytes, inside: bool, tree: Path) -> None:
+    if inside:
+        _pack(tree, "3.14", {"package": (_head(bytecode.PYTHONS["3.14"]), True), "package.module": (head, False)})
+    else:
+        _pyc(tree, "3.14").write_bytes(head)
+    with pytest.raises(UserError, match=r"package\.module in cpython-314" if inside else str(_pyc(tree, "3.14"))):
         bytecode.verify_tree(tree)
 
 

@@ -42,6 +42,42 @@ def test_an_import_is_rewritten_by_the_table(before: str, after: str) -> None:
     assert rewrite(before.encode(), "packaging.anything", OWNERSHIP).decode() == after
 
 
+NAMES = {"opentelemetry.semconv.http": {"HTTP_ROUTE": "http.route", "HTTP_METHOD": "http.method"}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("from opentelemetry.semconv.http import HTTP_ROUTE", "HTTP_ROUTE = 'http.route'"),
+        (
+            "from opentelemetry.semconv.http import (\n    HTTP_ROUTE as R,\n    HTTP_METHOD,\n)\nx",
+            "R = 'http.route'; HTTP_METHOD = 'http.method'\n\n\n\nx",
+        ),
+        (
+            "from opentelemetry.semconv.http import HTTP_ROUTE, Kinds",
+            ("HTTP_ROUTE = 'http.route'; from otel_injection._vendor.opentelemetry.semconv.http import Kinds as Kinds"),
+        ),
+        ("from packaging import version as v", "from otel_injection import versions as v"),
+        ("from packaging.version import parse as p", "from otel_injection.versions import parse as p"),
+        ("from packaging.version import Infinity", "from otel_injection._vendor.packaging.version import Infinity"),
+        ("from timeit import default_timer", "from time import perf_counter as default_timer"),
+    ],
+)
+def test_what_costs_more_than_it_brings_is_not_imported(before: str, after: str) -> None:
+    ownership = Ownership(["opentelemetry.trace"], NAMES)
+    assert rewrite(before.encode(), "opentelemetry.propagators", ownership).decode().partition("\nfor _each")[0] in (
+        after,
+        f"{after}\n",
+    )
+
+
+def test_docstrings_are_emptied_but_lines_and_licences_stay() -> None:
+    source = b'def f():\n    """Say\n    more."""\n    return """text"""\n\nclass C:\n    "Copyright somebody"\n'
+    expected = b'def f():\n    ""\n\n    return """text"""\n\nclass C:\n    "Copyright somebody"\n'
+    assert rewrite(source, "packaging.anything", OWNERSHIP) == expected
+    assert rewrite(source, "opentelemetry.trace", OWNERSHIP) == source
+
+
 def test_scope_names_stay_upstreams() -> None:
     """``__name__`` is a literal in a private copy of OpenTelemetry's code."""
     source = b"tracer = get_tracer(__name__)"

@@ -1,0 +1,130 @@
+"""Imports the payload's modules from the one file that holds their byte code for this Python.
+
+One file is faster to copy, and to import from, than one for each module and Python. Modules, specs and loaders are as
+those of the sources, which lie in their usual places: for tracebacks, and for Pythons that have no such file.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader, spec_from_file_location
+from _imp import _fix_co_filename  # type: ignore[attr-defined]
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any
+
+_HEAD = 32
+"""Bytes before the index: ``otel-bundle-1``, the magic number of the byte code, the size of file and index."""
+_PYC_HEAD = 16
+
+
+def install(mount: str) -> None:
+    """Import what lies in ``mount`` from its bundle, if it has one for this Python; ImportError if that is damaged."""
+    path = os.path.join(mount, "byte-code", f"{sys.implementation.cache_tag}.bundle")
+    try:
+        bundle = Bundle(path, mount)
+    except FileNotFoundError:
+        return
+    if bundle.fits:
+        sys.meta_path.insert(0, bundle)
+
+
+def uninstall() -> None:
+    """Import from the sources from now on."""
+    sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, Bundle)]
+
+
+def spec(fullname: str) -> Any:
+    """Return the spec of a module in the bundle, wherever its package was found; None if there is none."""
+    for each in sys.meta_path:
+        if isinstance(each, Bundle):
+            return each.spec(fullname)
+    return None
+
+
+class Bundle:
+    """The finder; import system reference: importlib.abc.MetaPathFinder. The file is open only while it is read.
+
+    ``fits`` tells whether the byte code is this Python's.
+    """
+
+    def __init__(self, path: str, mount: str) -> None:
+        self._path = path
+        self._mount = mount
+        file = os.open(path, os.O_RDONLY)
+        try:
+            head = os.read(file, _HEAD)
+            size, index = int.from_bytes(head[20:28], "little"), int.from_bytes(head[28:32], "little")
+            if head[:13] != b"otel-bundle-1" or os.fstat(file).st_size != size:
+                raise ImportError(f"{path} is damaged")
+            self.fits = head[16:20] == MAGIC_NUMBER
+            self._index = os.read(file, index) if self.fits else b""
+        finally:
+            os.close(file)
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002
+        """Answer for modules whose package is the payload's."""
+        if not fullname.startswith(("otel_injection.", "opentelemetry.")) or type(path) is not list or not path:
+            return None
+        parent = fullname.rpartition(".")[0].replace(".", "/")
+        return self.spec(fullname) if path[0] == f"{self._mount}/{parent}" else None
+
+    def spec(self, fullname: str) -> Any:
+        """Return the spec of a module; None if it is not in the bundle."""
+        entry = self._entry(fullname)
+        if entry is None:
+            return None
+        folder = f"{self._mount}/{fullname.replace('.', '/')}"
+        location = f"{folder}/__init__.py" if entry[2] else f"{folder}.py"
+        return spec_from_file_location(
+            fullname,
+            location,
+            loader=_Loader(self, fullname, location),
+            submodule_search_locations=[folder] if entry[2] else None,
+        )
+
+    def code(self, fullname: str, location: str) -> CodeType | None:
+        """Return the code of a module, None if it is not in the bundle; ImportError if it cannot be read."""
+        entry = self._entry(fullname)
+        if entry is None:
+            return None
+        offset, size, _ = entry
+        file = os.open(self._path, os.O_RDONLY)
+        try:
+            content = os.pread(file, size, offset)
+        finally:
+            os.close(file)
+        if len(content) != size or content[:4] != MAGIC_NUMBER:
+            raise ImportError(f"{self._path} is damaged", name=fullname)
+        try:
+            code: CodeType = marshal.loads(memoryview(content)[_PYC_HEAD:])  # noqa: S302 - our own
+        except (EOFError, ValueError, TypeError) as error:
+            raise ImportError(f"{self._path} is damaged: {error}", name=fullname) from None
+        _fix_co_filename(code, location)
+        return code
+
+    def _entry(self, fullname: str) -> tuple[int, int, bool] | None:
+        """Look a module up: a line of the index is its name, offset, size and whether it is a package."""
+        name = f"\n{fullname} ".encode()
+        start = self._index.find(name)
+        if start < 0:
+            return None
+        start += len(name)
+        offset, size, package = self._index[start : self._index.index(b"\n", start)].split()
+        return int(offset), int(size), package == b"1"
+
+
+class _Loader(SourceFileLoader):
+    """The loader of the module's source, which has the code from the bundle."""
+
+    def __init__(self, bundle: Bundle, fullname: str, path: str) -> None:
+        super().__init__(fullname, path)
+        self._bundle = bundle
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        code = self._bundle.code(fullname, self.path)
+        return super().get_code(fullname) if code is None else code

@@ -1,0 +1,130 @@
+"""Imports from a bundle are as from sources, and a bundle that cannot be used costs an ImportError."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from images import bundle as made
+from images.compilers.to_pyc import to_pyc
+from otel_injection import bundle
+
+SOURCES = {
+    "otel_injection.example": '"""An example."""\nVALUE = 1\n',
+    "otel_injection.example.inner": 'def fail():\n    """Fail."""\n    return 1 / 0\n',
+    "opentelemetry.shared": "from __future__ import annotations\nx: Unknown = 2\n",
+}
+MAGIC = int.from_bytes(importlib.util.MAGIC_NUMBER[:2], "little")
+
+
+def _pyc(source: str, path: str) -> bytes:
+    content = to_pyc(source.encode(), path)
+    assert isinstance(content, bytes)
+    return content
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Path]:
+    """A folder with sources and their bundle, which is installed and removed."""
+    for name, source in SOURCES.items():
+        path = tmp_path / (name.replace(".", "/") + ("/__init__.py" if name.endswith("example") else ".py"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    _write(tmp_path, MAGIC)
+    yield tmp_path
+    bundle.uninstall()
+    for name in [each for each in sys.modules if each in SOURCES]:
+        del sys.modules[name]
+
+
+def _write(mount: Path, magic: int) -> Path:
+    (mount / "byte-code").mkdir(exist_ok=True)
+    modules = {
+        name: (_pyc(source, f"/built/otel_injection/{name}.py"), name.endswith("example"))
+        for name, source in SOURCES.items()
+    }
+    path = mount / "byte-code" / f"{sys.implementation.cache_tag}.bundle"
+    path.write_bytes(made.pack(magic, modules))
+    return path
+
+
+def _spec(name: str, parent: Path) -> object:
+    (finder,) = [each for each in sys.meta_path if isinstance(each, bundle.Bundle)]
+    return finder.find_spec(name, [str(parent)])
+
+
+def _load(name: str) -> object:
+    spec = bundle.spec(name)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_modules_are_as_those_of_their_sources(mount: Path) -> None:
+    bundle.install(str(mount))
+    package, inner = _load("otel_injection.example"), _load("otel_injection.example.inner")
+    assert package.VALUE == 1  # type: ignore[attr-defined]
+    assert package.__file__ == f"{mount}/otel_injection/example/__init__.py"  # type: ignore[attr-defined]
+    assert package.__path__ == [f"{mount}/otel_injection/example"]  # type: ignore[attr-defined]
+    assert not hasattr(inner, "__path__")
+    assert inspect.getsource(inner) == SOURCES["otel_injection.example.inner"]  # type: ignore[arg-type]
+
+
+def test_a_traceback_shows_file_and_line(mount: Path) -> None:
+    bundle.install(str(mount))
+    inner = _load("otel_injection.example.inner")
+    with pytest.raises(ZeroDivisionError) as error:
+        inner.fail()  # type: ignore[attr-defined]
+    last = traceback.extract_tb(error.value.__traceback__)[-1]
+    path = f"{mount}/otel_injection/example/inner.py"
+    assert (last.filename, last.lineno, last.line) == (path, 3, "return 1 / 0")
+
+
+def test_annotations_are_not_evaluated_where_the_source_says_so(mount: Path) -> None:
+    bundle.install(str(mount))
+    assert _load("opentelemetry.shared").x == 2  # type: ignore[attr-defined]
+
+
+def test_only_modules_of_the_payloads_own_packages_are_found(mount: Path) -> None:
+    bundle.install(str(mount))
+    assert _spec("otel_injection.example", mount / "otel_injection") is not None
+    assert _spec("otel_injection.example", mount / "elsewhere") is None
+    assert _spec("opentelemetry.shared", mount.parent / "opentelemetry") is None
+    assert _spec("otel_injection.none", mount / "otel_injection") is None
+
+
+def test_a_payload_without_a_bundle_for_this_python_is_imported_from_its_sources(mount: Path) -> None:
+    before = list(sys.meta_path)
+    _write(mount, MAGIC - 1)
+    bundle.install(str(mount))
+    assert sys.meta_path == before
+    (mount / "byte-code" / f"{sys.implementation.cache_tag}.bundle").unlink()
+    bundle.install(str(mount))
+    assert sys.meta_path == before
+    assert bundle.spec("otel_injection.example") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"otel-bundle-1", None], ids=["empty", "head only", "cut off"])
+def test_a_bundle_that_is_not_whole_is_an_import_error(content: bytes | None, mount: Path) -> None:
+    path = mount / "byte-code" / f"{sys.implementation.cache_tag}.bundle"
+    path.write_bytes(path.read_bytes()[:-1] if content is None else content)
+    with pytest.raises(ImportError, match="is damaged"):
+        bundle.install(str(mount))
+
+
+@pytest.mark.parametrize("fill", [b"\0", b"\xff"])
+def test_a_bundle_with_a_damaged_module_is_an_import_error(fill: bytes, mount: Path) -> None:
+    bundle.install(str(mount))
+    path = mount / "byte-code" / f"{sys.implementation.cache_tag}.bundle"
+    modules = made.unpack(path.read_bytes())
+    size = sum(len(content) for content, _ in modules.values())
+    path.write_bytes(path.read_bytes()[:-size] + fill * size)
+    with pytest.raises(ImportError, match="is damaged"):
+        _load("otel_injection.example.inner")
