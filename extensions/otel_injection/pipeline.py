@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from otel_injection import record, report
+from otel_injection.lifecycle import ending
 
 _SETUP_PATIENCE = 5.0
 """Seconds that a thread waits while another sets the SDK up; after that its telemetry is dropped, not the thread."""
@@ -32,6 +33,7 @@ class Pipeline:
         self._lock = threading.Lock()
         self._builder: int | None = None
         self._closed = False
+        self._closing = False
         self._failed = False
         self._listeners: list[Callable[[Any], None]] = []
 
@@ -100,7 +102,7 @@ class Pipeline:
         if self.pid != os.getpid():
             return
         deadline = time.monotonic() + timeout
-        self._closed = True
+        self._closed = self._closing = True
         if self._builder not in (None, get_ident()) and self._lock.acquire(timeout=timeout):
             self._lock.release()  # another thread has set the SDK up meanwhile
         state, self.state = self.state, None
@@ -109,6 +111,24 @@ class Pipeline:
                 state.close(deadline)
             except Exception as error:
                 report.debug(f"closing: {type(error).__name__}: {error}")
+        self._closing = False
+
+    def drain(self, timeout: float) -> None:
+        """Send what is buffered, within ``timeout`` seconds for all signals together, and keep the SDK.
+
+        For a process that is about to end, whose other threads go on until it does.
+        """
+        if self.pid != os.getpid():
+            return
+        deadline = time.monotonic() + timeout
+        while self._closing and time.monotonic() < deadline:
+            time.sleep(0.005)
+        state = self.state
+        if state is not None:
+            try:
+                state.drain(deadline)
+            except Exception as error:
+                report.debug(f"sending: {type(error).__name__}: {error}")
 
     def _start(self) -> Any:
         if self._closed or self._failed:
@@ -141,6 +161,7 @@ def _configure() -> Any:
         state.rest()
     else:
         system_metrics.observe(state.meter_provider)
+    ending.watch_closely()
     return state
 
 

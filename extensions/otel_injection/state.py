@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
+
+from opentelemetry.sdk._shared_internal import BatchExportStrategy
 
 from otel_injection import identity, report, workers
 from otel_injection.resource import step_back
 
 _LAST_WORDS = 0.1
 """Seconds that exporters have to say that they did not reach the collector in time."""
+
+_GRACE = 0.005
+"""Seconds for other threads to end the spans of requests that they have just answered."""
 
 
 class State:
@@ -69,6 +76,33 @@ class State:
             batch._queue.clear()
             batch._worker_awaken = threading.Event()  # another thread of the parent may have held the old one's lock
 
+    def drain(self, deadline: float) -> None:
+        """Export what is buffered, and what comes while that is done, until ``deadline`` at the latest; go on after it.
+
+        All signals at once, in threads of their own: those that export now may be waiting for a slow collector.
+        """
+        for chain in self._chains:
+            chain.release()
+        exporters = self._exporters()
+        _close_by(exporters, deadline - _LAST_WORDS)
+        _side_by_side(self._exports(self._batches), deadline)
+        time.sleep(min(_GRACE, max(0.0, deadline - time.monotonic())))
+        late = [each for each in self._batches if each._queue]
+        if late:
+            _side_by_side(self._exports(late), deadline)
+        _close_by(exporters, math.inf)
+
+    def _exports(self, batches: Sequence[Any]) -> list[Callable[[], None]]:
+        """Return what exports these batches, and the metrics of what is in them."""
+        everything = BatchExportStrategy.EXPORT_ALL
+        return [
+            *(partial(each._export, everything) for each in batches),
+            *(partial(workers.collect, each) for each in self._readers),
+        ]
+
+    def _exporters(self) -> list[Any]:
+        return [each._exporter for each in (*self._batches, *self._readers) if hasattr(each, "_exporter")]
+
     def close(self, deadline: float) -> None:
         """Export what is buffered and stop, until ``deadline`` on the monotonic clock at the latest.
 
@@ -78,16 +112,9 @@ class State:
         """
         for chain in self._chains:
             chain.release()
-        exporters = [each._exporter for each in (*self._batches, *self._readers) if hasattr(each, "_exporter")]
-        for exporter in exporters:
-            close_by = getattr(exporter, "close_by", None)
-            if close_by is not None:
-                close_by(deadline - _LAST_WORDS)
-        for thread, work in self._tell_to_finish():
-            if thread is not None and thread.ident is not None:
-                thread.join(max(0.0, deadline - time.monotonic()))
-            else:  # it could not be started
-                work()
+        exporters = self._exporters()
+        _close_by(exporters, deadline - _LAST_WORDS)
+        _wait_for(self._tell_to_finish(), deadline)
         for batch in self._batches:
             batch._shutdown_timeout_exceeded = True
         for exporter in exporters:
@@ -110,3 +137,37 @@ class State:
                 reader._shutdown_event.set()
                 threads.append((reader._daemon_thread, reader._ticker))
         return threads
+
+
+def _close_by(exporters: Sequence[Any], moment: float) -> None:
+    """Tell those exporters that take one of a moment on the monotonic clock by which all requests must have ended."""
+    for exporter in exporters:
+        close_by = getattr(exporter, "close_by", None)
+        if close_by is not None:
+            close_by(moment)
+
+
+def _side_by_side(works: Sequence[Callable[[], None]], deadline: float) -> None:
+    """Run functions in a thread each, until ``deadline`` at the latest."""
+    _wait_for([(workers.start("OtelDrain", each), each) for each in works], deadline)
+
+
+def _wait_for(threads: Sequence[tuple[Any, Callable[[], None]]], deadline: float) -> None:
+    """Wait for threads, and do here what those were to do that could not be started."""
+    for thread, work in threads:
+        if thread is not None and thread.ident is not None:
+            _join(thread, deadline)
+        else:
+            work()
+
+
+def _join(thread: threading.Thread, deadline: float) -> None:
+    """Wait for a thread; what a signal handler of the app raises meanwhile is raised when that is done."""
+    error: BaseException | None = None
+    while thread.is_alive() and time.monotonic() < deadline:
+        try:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        except BaseException as raised:  # noqa: PERF203
+            error = raised
+    if error is not None:
+        raise error

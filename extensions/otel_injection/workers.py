@@ -124,16 +124,17 @@ def forget() -> None:
 
 
 def _start_exporting(batch: Any) -> bool:
-    batch._worker_thread = _start(batch._worker_thread.name, batch.worker)
+    batch._worker_thread = start(batch._worker_thread.name, batch.worker)
     return batch._worker_thread.ident is not None
 
 
 def _start_collecting(reader: Any) -> bool:
-    reader._daemon_thread = _start(reader._daemon_thread.name, reader._ticker)
+    reader._daemon_thread = start(reader._daemon_thread.name, reader._ticker)
     return reader._daemon_thread.ident is not None
 
 
-def _start(name: str, target: Any) -> threading.Thread:
+def start(name: str, target: Any) -> threading.Thread:
+    """Start a thread, or do nothing where there can be none."""
     thread = _Thread(name=name, target=target, daemon=True)
     thread.start()
     return thread
@@ -178,15 +179,16 @@ def _collect_metrics(reader: Any) -> None:
     interval = reader._export_interval_millis / 1000
     vars(reader).setdefault("_due", time.monotonic() + interval)
     while not reader._shutdown_event.wait(max(0.0, min(reader._due - time.monotonic(), threading.TIMEOUT_MAX))):
-        _collect(reader)
+        collect(reader)
         reader._due = time.monotonic() + interval
         if _is_halted() or resting.may_rest(reader):
             return
     if reader._shutdown or not _is_halted():
-        _collect(reader)
+        collect(reader)
 
 
-def _collect(reader: Any) -> None:
+def collect(reader: Any) -> None:
+    """Collect and export the metrics once."""
     reader._measured = False
     try:
         reader.collect(timeout_millis=reader._export_timeout_millis)  # upstream's last one has but the interval's time

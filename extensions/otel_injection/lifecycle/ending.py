@@ -14,6 +14,15 @@ def watch() -> None:
     atexit.register(flush)
 
 
+def watch_closely() -> None:
+    """Flush at the other ends as well, in a process whose SDK has just been set up."""
+    from otel_injection.lifecycle import forking, leaving, signals
+
+    forking.watch_returns()
+    leaving.watch()
+    signals.watch()
+
+
 def begun() -> bool:
     """Return whether the interpreter is ending: from then on there are no new threads."""
     threading = sys.modules.get("threading")
@@ -25,10 +34,14 @@ def flush() -> None:
     pipeline = sys.modules.get("otel_injection.pipeline")
     if pipeline is not None:
         from otel_injection import crashes
+        from otel_injection.lifecycle import signals
         from otel_injection.settings import exit_timeout
 
-        crashes.at_end()
-        pipeline.PIPELINE.close(exit_timeout())
+        for step in (crashes.at_end, lambda: pipeline.PIPELINE.close(exit_timeout()), signals.end):
+            try:
+                step()
+            except BaseException:  # noqa: PERF203 - of a signal handler of the app, which without us would be gone
+                pass
         if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
             _end_by_signal()
 

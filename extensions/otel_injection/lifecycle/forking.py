@@ -8,15 +8,56 @@ from _thread import get_ident
 
 from otel_injection import hooks, report
 
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def watch() -> None:
     """Follow forks; registered first, so that no other hook meets the parent's SDK in a child."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
-            before=lambda: _tell("before_fork"),
-            after_in_parent=lambda: _tell("after_fork_in_parent"),
+            before=_before,
+            after_in_parent=_after_in_parent,
             after_in_child=start_anew,
         )
+
+
+def watch_returns() -> None:
+    """Let threads start again only when ``os.fork`` has returned, once the SDK has been set up.
+
+    Python 3.13 warns of a fork beside threads after it has run the hooks, which may have started some. Nothing written
+    in Python stands between the app and the original here: the warning, where it is due, names the app's own line.
+    Where a fork fails, the threads start again at the next one, or what they would send is sent at the end.
+    """
+    if sys.version_info >= (3, 13) and not hasattr(os.fork, "__wrapped__"):
+        from functools import partial
+        from itertools import starmap
+
+        from otel_injection.lifecycle import leaving
+
+        for name in ("fork", "forkpty"):
+            leaving.replace(
+                name, lambda original: partial(next, map(_returned, starmap(original, iter(_calling, None))))
+            )
+
+
+_returning = False
+"""Whether a fork is under way whose return ``_returned`` will see."""
+
+
+def _calling() -> tuple[()]:
+    global _returning
+    _returning = True
+    return ()
+
+
+def _returned(result: Any) -> Any:
+    global _returning
+    _returning = False
+    if result[0] if isinstance(result, tuple) else result:  # in the parent; forkpty returns a pair
+        _go_on()
+    return result
 
 
 def start_anew() -> None:
@@ -25,14 +66,37 @@ def start_anew() -> None:
         _release_imports()
     except Exception as error:
         report.debug(f"after a fork: {type(error).__name__}: {error}")
-    _tell("after_fork")
+    _tell(_pipeline(), "after_fork")
+    _tell(_signals(), "forget")
 
 
-def _tell(event: str) -> None:
-    pipeline = getattr(sys.modules.get("otel_injection.pipeline"), "PIPELINE", None)
-    if pipeline is not None:
+def _before() -> None:
+    _tell(_signals(), "pause")
+    _tell(_pipeline(), "before_fork")
+
+
+def _after_in_parent() -> None:
+    if not _returning:
+        _go_on()
+
+
+def _go_on() -> None:
+    _tell(_pipeline(), "after_fork_in_parent")
+    _tell(_signals(), "go_on")
+
+
+def _pipeline() -> Any:
+    return getattr(sys.modules.get("otel_injection.pipeline"), "PIPELINE", None)
+
+
+def _signals() -> Any:
+    return sys.modules.get("otel_injection.lifecycle.signals")
+
+
+def _tell(whom: Any, event: str) -> None:
+    if whom is not None:
         try:
-            getattr(pipeline, event)()
+            getattr(whom, event)()
         except Exception as error:
             report.debug(f"{event}: {type(error).__name__}: {error}")
 

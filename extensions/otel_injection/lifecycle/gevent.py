@@ -6,11 +6,15 @@ A thread that was started before ends in a traceback, and a greenlet that waits 
 from __future__ import annotations
 
 import sys
+from _thread import allocate_lock, start_new_thread  # as they are before gevent replaces them
 
 from otel_injection import hooks
 
+__all__ = ["allocate_lock", "spawn", "start_new_thread", "watch"]
+
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
@@ -35,3 +39,19 @@ def _hook(monkey: Any) -> None:
     patch.__name__ = patch_thread.__name__
     patch.__doc__ = patch_thread.__doc__
     monkey.patch_thread = patch
+
+
+def spawn(work: Callable[[], None]) -> bool:
+    """Run a function in the main thread's hub; return False where gevent has not replaced threads.
+
+    Callable from a thread that gevent does not know.
+    """
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None or not monkey.is_module_patched("threading"):
+        return False
+    import gc
+
+    hub_class = sys.modules["gevent.hub"].Hub
+    hub = next(each for each in gc.get_objects() if type(each) is hub_class and each.main_hub)
+    hub.loop.run_callback_threadsafe(sys.modules["gevent"].spawn, work)
+    return True

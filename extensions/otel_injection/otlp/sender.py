@@ -46,8 +46,11 @@ class Sender:
         self._grpc: Grpc | None = None
 
     def close_by(self, moment: float) -> None:
-        """Let nothing run past a moment on the monotonic clock, not even what is under way in other threads."""
-        self._close_at = min(self._close_at, moment)
+        """Let nothing run past a moment on the monotonic clock, not even what is under way in other threads.
+
+        The last moment that was given holds.
+        """
+        self._close_at = moment
 
     def shutdown(self) -> None:
         """End everything at once."""

@@ -1,0 +1,178 @@
+"""SIGTERM and SIGINT where nobody handles them: what is buffered is sent, then the process ends by the signal.
+
+Python issue 4813. The disposition that Python knows of stays the default one, and a handler that the app sets takes the
+place of ours. A thread waits for the signal, so that it is of no matter where the main thread is.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from _thread import get_native_id
+
+from otel_injection import report
+from otel_injection.lifecycle import gevent
+from otel_injection.lifecycle.gevent import allocate_lock, start_new_thread
+from otel_injection.settings import exit_timeout
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from typing import Any
+
+_SIGNALS = (2, 15)
+"""SIGINT, which by default Python itself handles, and SIGTERM."""
+
+_STOP = b"\0"
+_PATIENCE = 0.3
+"""Seconds that sending may take beyond its deadline before the process ends all the same."""
+
+_watch: Any = None
+
+
+class _Watch:
+    """The handler, the pair of sockets that it writes to, and the thread that reads them."""
+
+    def __init__(self) -> None:
+        import _socket  # what is beneath Python's sockets, so that gevent's do not take its place
+
+        from otel_injection.lifecycle.native import Handler
+
+        self.pid = os.getpid()
+        self._reading, self._writing = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        self._reading.setblocking(True)
+        self._reading.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
+        self._writing.setblocking(False)
+        self.handler = Handler(self._writing.fileno())
+        self._ended = allocate_lock()
+        self._thread = 0
+
+    def start(self) -> None:
+        """Handle the signals that nobody else does; the thread is there as long as there have been such."""
+        for signum in _SIGNALS:
+            if self.handler.set(signum) and self._ended.acquire(blocking=False):
+                self._thread = 0
+                start_new_thread(self._run, ())
+
+    def reset(self) -> None:
+        for signum in _SIGNALS:
+            self.handler.reset(signum)
+
+    def stop(self, timeout: float) -> None:
+        """Restore what was, and end the thread; one that has met a signal ends the process instead."""
+        self.reset()
+        if self._ended.acquire(blocking=False):  # there is none
+            self._ended.release()
+            return
+        try:
+            self._writing.send(_STOP)
+        except OSError:
+            return
+        if self._ended.acquire(timeout=timeout):
+            self._ended.release()
+        # For Python 3.12, which asks the system for the number of threads, it has ended only when it is gone there too.
+        deadline = time.monotonic() + min(timeout, 0.05)
+        while os.path.exists(f"/proc/self/task/{self._thread}") and time.monotonic() < deadline:
+            time.sleep(0.0002)
+
+    def close(self) -> None:
+        """Let go, in a child, of what is the parent's."""
+        self.reset()
+        self._reading.close()
+        self._writing.close()
+
+    def _run(self) -> None:
+        self._thread = get_native_id()
+        try:
+            while True:
+                byte, credentials, _, _ = self._reading.recvmsg(1, 64)
+                if not byte:  # the app has closed all files
+                    self.reset()
+                    return
+                if byte == _STOP:
+                    return
+                sender = int.from_bytes(credentials[0][2][:4], sys.byteorder)
+                if sender == os.getpid():
+                    self._end(byte[0])
+                else:  # a child, forked by C code that runs no hooks of Python's, which has met this handler
+                    os.kill(sender, 9)
+        except BaseException as error:
+            self.reset()
+            report.debug(f"signals: {type(error).__name__}: {error}")
+        finally:
+            self._ended.release()
+
+    def _end(self, signum: int) -> None:
+        sent = allocate_lock()
+        sent.acquire()
+
+        def send() -> None:
+            try:
+                _send()
+            finally:
+                sent.release()
+
+        try:
+            if not gevent.spawn(send):
+                start_new_thread(send, ())
+            sent.acquire(timeout=exit_timeout() + _PATIENCE)
+        except Exception as error:
+            report.debug(f"signals: {type(error).__name__}: {error}")
+        self.handler.reset(signum)
+        os.kill(os.getpid(), signum)
+        sent.acquire(timeout=0.1)  # a pause; gevent's would be that of another hub
+        self.handler.set(signum)  # still there: process 1 of a container, for which the default is to do nothing
+
+
+def watch() -> None:
+    """Watch for signals, in a process whose SDK has been set up."""
+    global _watch
+    try:
+        if _watch is not None and _watch.pid != os.getpid():
+            forget()
+        if _watch is None:
+            _watch = _Watch()
+            _watch.start()
+    except Exception as error:
+        report.debug(f"what is buffered is lost at SIGTERM: {type(error).__name__}: {error}")
+
+
+def pause() -> None:
+    """Stop for a fork: the child must not meet a handler that tells the parent."""
+    if _watch is not None and _watch.pid == os.getpid():
+        _watch.stop(_PATIENCE)
+
+
+def go_on() -> None:
+    """Go on after a fork, in the parent."""
+    if _watch is not None and _watch.pid == os.getpid():
+        _watch.start()
+
+
+def forget() -> None:
+    """Give up what is the parent's, in a child."""
+    global _watch
+    watch, _watch = _watch, None
+    if watch is not None:
+        watch.close()
+
+
+def end() -> None:
+    """Stop at the end of the process; where a signal has been met already, the process ends here."""
+    global _watch
+    watch, _watch = _watch, None
+    if watch is not None and watch.pid == os.getpid():
+        watch.stop(exit_timeout() + 2 * _PATIENCE)
+        watch.close()
+
+
+def set_again() -> None:
+    """Watch again for signals whose disposition is the default one again."""
+    if _watch is not None and _watch.pid == os.getpid():
+        _watch.start()
+
+
+def _send() -> None:
+    pipeline = sys.modules.get("otel_injection.pipeline")
+    if pipeline is not None:
+        pipeline.PIPELINE.drain(exit_timeout())
