@@ -52,7 +52,12 @@ class _Watch:
         for signum in _SIGNALS:
             if self.handler.set(signum) and self._ended.acquire(blocking=False):
                 self._thread = 0
-                start_new_thread(self._run, ())
+                try:
+                    start_new_thread(self._run, ())
+                except BaseException:  # there can be no more threads: nobody would learn of the signal
+                    self._ended.release()
+                    self.reset()
+                    raise
 
     def reset(self) -> None:
         for signum in _SIGNALS:
