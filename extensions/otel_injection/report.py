@@ -38,8 +38,8 @@ def debug(message: str) -> None:
 
 
 def _write(message: str) -> None:
+    """Write past the stream's buffer: its lock, in a thread of ours while Python ends, would have Python abort."""
     stream = sys.__stderr__  # what an app puts in its place may log, capture or count what is written
     if stream is not None:
         line = " ".join(message.split())
-        stream.write(f"{PREFIX}{line}\n")
-        stream.flush()
+        os.write(stream.fileno(), f"{PREFIX}{line}\n".encode("utf-8", "backslashreplace"))
