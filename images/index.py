@@ -52,7 +52,10 @@ OWN_ENTRY_POINTS = {
 }
 """What upstream's distro and ``opentelemetry-exporter-otlp`` would register, answered by ours."""
 
-OWN_INSTRUMENTORS = {"asyncio": "otel_injection.coroutines:Instrumentor"}
+OWN_INSTRUMENTORS = {
+    "asyncio": "otel_injection.coroutines:Instrumentor",
+    "click": "otel_injection.commands:Instrumentor",
+}
 """By entry point name, the instrumentor of ours that takes the place of upstream's."""
 
 _NOT_IN_TREE = frozenset({"console_scripts", "opentelemetry_distro", "opentelemetry_configurator"})

@@ -88,12 +88,10 @@ def _before_first_middleware(act: Act) -> None:
 
 
 def _name_middleware() -> None:
-    """Let Django find the middleware, which it imports by name: the class has upstream's, under which there is none."""
+    """Let Django find our middleware, which it imports by name."""
     from opentelemetry.instrumentation.django import DjangoInstrumentor
-    from opentelemetry.instrumentation.django.middleware import otel_middleware
 
-    name = otel_middleware._DjangoMiddleware.__qualname__
-    DjangoInstrumentor._opentelemetry_middleware = f"{otel_middleware.__name__}.{name}"
+    DjangoInstrumentor._opentelemetry_middleware = "otel_injection.django_middleware.Middleware"
 
 
 # FastAPI derives from Starlette: derived from the instrumented class, its apps would make every server span twice.

@@ -6,9 +6,10 @@ from typing import Any
 
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
 
-from otel_injection import metering, proxies, tracing
+from otel_injection import metering, proxies, roots, tracing
 
 proxies.complete()
+roots.free_requests()
 
 
 class Distro(BaseDistro):  # type: ignore[misc]

@@ -44,6 +44,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         versions = [pythons.version(path) for path in chosen]
         if "" in versions:
             raise pytest.UsageError(f"--python {chosen[versions.index('')]} does not start: name an interpreter")
+        if metafunc.definition.get_closest_marker("newest_python"):
+            chosen, versions = chosen[-1:], versions[-1:]
         metafunc.parametrize("python", chosen, ids=versions, scope="session")
 
 

@@ -9,6 +9,8 @@ import pytest
 from tests.injection.running import Finished, Runner
 from tests.receiver import Receiver
 
+pytestmark = pytest.mark.newest_python
+
 ON = {"OTEL_PYTHON_LOG_CORRELATION": "true"}
 IDS = "%(otelTraceID)s %(otelSpanID)s %(otelTraceSampled)s %(otelServiceName)s"
 SELL = """

@@ -432,6 +432,15 @@ NEW = {
         """,
         spans=None,
     ),
+    "modules that an import brings": Row(
+        """
+            import sys
+            for name in ("click", "requests", "httpx", "jinja2", "uvicorn", "flask", "starlette.applications", "fastapi"):
+                __import__(name)
+                own = {m.partition(".")[0] for m, v in list(sys.modules.items()) if "site-packages" in (getattr(v, "__file__", "") or "")}
+                print(name, sorted(own - {"opentelemetry"}))
+        """
+    ),
     "gevent": Row(
         """
             from gevent import monkey; monkey.patch_all()
@@ -455,3 +464,33 @@ def test_an_app_has_the_old_packages_that_it_pins(old_pins_runner: Runner, recei
 @pytest.mark.parametrize("name", NEW)
 def test_libraries_do_as_without_us(framework_runner: Runner, receiver: Receiver, name: str) -> None:
     check(NEW[name], framework_runner, receiver)
+
+
+def test_a_request_that_a_command_serves_is_a_trace_of_its_own(framework_runner: Runner, receiver: Receiver) -> None:
+    """A command of click that starts a server: its requests are server spans, and measured."""
+    done = framework_runner.compare("""
+        import click, sqlite3
+        from wsgiref.util import setup_testing_defaults
+        import flask
+        app = flask.Flask("shop")
+        @app.get("/")
+        def index():
+            return "sold"
+        @click.command()
+        def serve():
+            sqlite3.connect(":memory:").cursor().execute("select 1")
+            for parent in ({}, {"HTTP_TRACEPARENT": f"00-{7:032x}-{8:016x}-01"}):
+                environ = {**parent}
+                setup_testing_defaults(environ)
+                print(b"".join(app(environ, lambda status, headers, error=None: None)))
+            sqlite3.connect(":memory:").cursor().execute("select 2")
+        serve()
+    """)
+    assert done.lines == []
+    spans = {f"{span.kind} {span.name}": span for span in receiver.spans}
+    command = spans["internal main.py"]
+    first, second = sorted((span for span in receiver.spans if span.kind == "server"), key=lambda span: span.start)
+    assert [first.parent_id, second.trace_id, second.parent_id] == ["", f"{7:032x}", f"{8:016x}"]
+    assert first.trace_id != command.trace_id
+    assert [span.parent_id for span in receiver.spans if span.kind == "client"] == [command.span_id] * 2
+    assert receiver.sum_count("http.server.duration") == 2

@@ -1,0 +1,62 @@
+"""Upstream's middleware for Django, which can only run in a thread, made fit for ASGI.
+
+Django would put every request to an ASGI server on a thread of its own, and wait there for the app's asynchronous code.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from opentelemetry.instrumentation.django.middleware import otel_middleware
+
+_Upstream: Any = otel_middleware._DjangoMiddleware
+
+
+class Middleware(_Upstream):  # type: ignore[misc]
+    """What ``DjangoInstrumentor`` puts in front of the app's middleware."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+            self.process_view = self._process_view
+
+    def __call__(self, request: Any) -> Any:
+        """Serve a request; returns the response, or what gives it where Django runs asynchronously."""
+        if self._is_async:
+            return self._serve(request)
+        self.process_request(request)
+        try:
+            response = self.get_response(request)
+        except BaseException:
+            self._end(request)
+            raise
+        return self.process_response(request, response)
+
+    async def _serve(self, request: Any) -> Any:
+        self.process_request(request)
+        try:
+            response = await self.get_response(request)
+        except BaseException:  # the client is gone: cancelled
+            self._end(request)
+            raise
+        return self.process_response(request, response)
+
+    async def _process_view(self, request: Any, *arguments: Any, **keywords: Any) -> Any:
+        return super().process_view(request, *arguments, **keywords)
+
+    def _end(self, request: Any) -> None:
+        """End the span of a request that has no response."""
+        activation = request.META.pop(self._environ_activation_key, None)
+        if activation is not None:
+            self._active_request_counter.add(-1, request.META.pop(self._environ_active_request_attr_key, None))
+            try:
+                activation.__exit__(*sys.exc_info())
+            except BaseException:
+                pass
