@@ -47,6 +47,10 @@ OWN_ENTRY_POINTS = {
         "add_attributes": f"{_PROCESSORS}.adding:AddToLogs",
         "mask": f"{_PROCESSORS}.masking:MaskLogs",
     },
+    "otel_injection_metric_processor": {
+        "drop_attributes": f"{_PROCESSORS}.measuring:DropMetricAttributes",
+        "limit_cardinality": f"{_PROCESSORS}.measuring:LimitCardinality",
+    },
     "opentelemetry_distro": {"distro": "otel_injection.distro:Distro"},
     "opentelemetry_configurator": {"configurator": "otel_injection.configurator:Configurator"},
 }

@@ -92,12 +92,17 @@ class Configurator(_BaseConfigurator):
 
 def _chains(spans: list[Any], records: list[Any], meter_provider: Any) -> tuple[Any, Any]:
     """Return the chains of processors before those that export; None where the settings name no processor."""
-    if not names("OTEL_INJECTION_SPAN_PROCESSORS") and not names("OTEL_INJECTION_LOG_PROCESSORS"):
+    if not any(names(f"OTEL_INJECTION_{signal}_PROCESSORS") for signal in ("SPAN", "LOG", "METRIC")):
         return None, None
-    from otel_injection.processors import chain
+    try:
+        from otel_injection.processors import chain
 
-    made = chain.span_chain(spans), chain.log_chain(records)
-    chain.observe(meter_provider, *made)
+        made = chain.span_chain(spans), chain.log_chain(records)
+        of_spans, of_logs = (each.links if each is not None else () for each in made)
+        chain.observe(meter_provider, span=of_spans, log=of_logs, metric=chain.metric_chain(meter_provider))
+    except Exception as error:
+        report.say(f"OTEL_INJECTION_SPAN_PROCESSORS: there are none: {type(error).__name__}: {error}")
+        return None, None
     return made
 
 

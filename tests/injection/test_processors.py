@@ -14,6 +14,7 @@ import pytest
 from tests.injection import pythons
 from tests.injection.conftest import APPS
 from tests.injection.harness import App, Dependency, container_env, free_port, operator_env
+from tests.injection.running import Runner
 from tests.receiver import Receiver
 from tests.telemetry import Span
 
@@ -316,6 +317,72 @@ def test_a_processor_that_raises_is_passed_over(orders: Orders) -> None:
     )
     assert orders.count("span.failed", "own_processors:Raises") >= 3 * 4
     assert orders.count("log.failed", "own_processors:LogRaises") >= 3
+
+
+def test_attributes_of_metrics_are_dropped_and_limited(orders: Orders) -> None:
+    """What is dropped adds up to one series; beyond the limit all else is one."""
+    orders.ask(
+        ["/orders", "/slow", "/internal/status", "/healthz"],
+        OTEL_INJECTION_METRIC_PROCESSORS="drop_attributes,limit_cardinality",
+        OTEL_INJECTION_METRIC_DROP_ATTRIBUTES="http.host,net.host.port,http.server_name",
+        OTEL_INJECTION_METRIC_CARDINALITY_LIMIT="3",
+    )
+    points = orders.receiver.latest_points("http.server.duration")
+    assert orders.receiver.sum_count("http.server.duration") == 5
+    assert not {"http.host", "net.host.port"} & {key for each in points for key in each.attributes}
+    assert sorted(each.attributes.get("http.target", "") for each in points) == ["", "/echo", "/orders"]
+    assert [each.count for each in points if each.attributes == {"otel.metric.overflow": True}] == [3]
+    assert orders.count("metric.dropped", "limit_cardinality") >= 3
+
+
+UNDECIDED = """
+import os, sqlite3, sys, time
+from opentelemetry import trace
+tracer = trace.get_tracer("app")
+with tracer.start_as_current_span("outer"):
+    for number in range(int(sys.argv[1])):
+        sqlite3.connect(":memory:").cursor().execute("SELECT 1")
+    if "fork" in sys.argv:
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+        else:
+            with tracer.start_as_current_span("in child"):
+                time.sleep(0.3)
+            sys.exit()
+    if "flush" in sys.argv:
+        trace.get_tracer_provider().force_flush()
+    if "end" in sys.argv:
+        sys.exit()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["3"], {}),
+        (["3", "flush"], {"SELECT": 3, "outer": 1}),
+        (["3", "fork"], {"SELECT": 3, "in child": 1, "outer": 1}),
+        (["40"], {"SELECT": 40, "outer": 1}),
+    ],
+)
+def test_what_is_undecided_is_not_lost(
+    runner: Runner, receiver: Receiver, arguments: list[str], expected: dict[str, int]
+) -> None:
+    """Dropped only by a verdict: a flush, and spans beyond the limit, keep the part; a fork changes nothing."""
+    runner.write(UNDECIDED)
+    slow = "0.2" if "fork" in arguments else "60"
+    done = runner.run(
+        ["main.py", *arguments],
+        env={
+            "OTEL_INJECTION_SPAN_PROCESSORS": "tail_sampling",
+            "OTEL_INJECTION_TAIL_RATIO": "0",
+            "OTEL_INJECTION_TAIL_SLOW": slow,
+            "OTEL_INJECTION_MAX_HELD_SPANS": "20",
+        },
+    )
+    assert (done.status, done.lines) == (0, [])
+    assert Counter(span.name for span in receiver.spans) == expected
 
 
 def test_all_of_them_stacked(orders: Orders) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.sdk._logs import LogRecordProcessor
@@ -66,3 +67,24 @@ class LogStep(LogRecordProcessor):
 
     def shutdown(self) -> None:
         """End: there is nothing to do."""
+
+
+class MetricStep:
+    """A processor of measurements in the chain; this one leaves them as they are.
+
+    It gives the attributes with which a measurement is aggregated. A step that raises is passed over.
+    """
+
+    name = ""
+    """What the settings call it; set by the chain."""
+
+    def __init__(self) -> None:
+        self.dropped = 0
+
+    def drop(self, count: int) -> None:
+        """Count measurements whose attributes are lost; shown as ``otel_injection.processor.metric.dropped``."""
+        self.dropped += count
+
+    def attributes(self, instrument: str, attributes: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return the attributes of a measurement by the instrument of this name; never change what is given."""
+        return attributes

@@ -20,7 +20,12 @@ from otel_injection import report, settings
 
 SPANS = "OTEL_INJECTION_SPAN_PROCESSORS"
 LOGS = "OTEL_INJECTION_LOG_PROCESSORS"
-_GROUPS = {SPANS: "otel_injection_span_processor", LOGS: "otel_injection_log_processor"}
+METRICS = "OTEL_INJECTION_METRIC_PROCESSORS"
+_GROUPS = {
+    SPANS: "otel_injection_span_processor",
+    LOGS: "otel_injection_log_processor",
+    METRICS: "otel_injection_metric_processor",
+}
 
 
 def span_chain(exporting: Sequence[Any]) -> SpanChain | None:
@@ -40,6 +45,22 @@ def log_chain(exporting: Sequence[Any]) -> LogChain | None:
         return None
     links, following = _linked(LOGS, makers, _LogLink, _Emitting(exporting))
     return LogChain(links, following, exporting) if links else None
+
+
+def metric_chain(meter_provider: Any) -> list[Any]:
+    """Have measurements go through the steps that ``OTEL_INJECTION_METRIC_PROCESSORS`` names; return their links."""
+    from otel_injection.processors import measuring
+
+    links = []
+    for name, maker in _makers(METRICS, settings.names(METRICS), strict=True):
+        try:
+            step = maker()
+            step.name = name
+            links.append(_Link(step, None))
+        except Exception as error:  # noqa: PERF203 - each gets its chance
+            _left_out(METRICS, name, error)
+    measuring.install(meter_provider, links)
+    return links
 
 
 def _makers(variable: str, names: Sequence[str], *, strict: bool) -> list[tuple[str, Any]]:
@@ -246,27 +267,25 @@ class _SamplerLink(Sampler):
             return type(self._sampler).__name__
 
 
-def observe(meter_provider: Any, spans: SpanChain | None, logs: LogChain | None) -> None:
-    """Show what the steps have dropped, and how often they failed, as metrics."""
-    if spans is None and logs is None:
-        return
+def observe(meter_provider: Any, **links: Sequence[Any]) -> None:
+    """Show what the steps have dropped, and how often they failed, as metrics; ``links`` by the kind of their items."""
     meter = meter_provider.get_meter("otel_injection.processors")
-    for kind, chain in (("span", spans), ("log", logs)):
-        if chain is not None:
-            for name, what, value in (
-                ("dropped", f"{kind}s that a processor dropped", lambda link: getattr(link.step, "dropped", 0)),
-                ("failed", f"{kind}s for which a processor raised", lambda link: link.failed),
-            ):
+    for kind, chosen in links.items():
+        for name, what, value in (
+            ("dropped", f"{kind}s that a processor dropped", lambda link: getattr(link.step, "dropped", 0)),
+            ("failed", f"{kind}s for which a processor raised", lambda link: link.failed),
+        ):
+            if chosen:
                 meter.create_observable_counter(
                     f"otel_injection.processor.{kind}.{name}",
-                    callbacks=[_counting(chain, value)],
+                    callbacks=[_counting(chosen, value)],
                     unit=f"{{{kind}}}",
                     description=f"The number of {what}.",
                 )
 
 
-def _counting(chain: _Chain, value: Callable[[Any], int]) -> Callable[[Any], list[Observation]]:
+def _counting(links: Sequence[Any], value: Callable[[Any], int]) -> Callable[[Any], list[Observation]]:
     def observations(_options: Any) -> list[Observation]:
-        return [Observation(value(link), {"otel.component.name": link.step.name}) for link in chain.links]
+        return [Observation(value(link), {"otel.component.name": link.step.name}) for link in links]
 
     return observations

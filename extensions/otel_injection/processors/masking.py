@@ -15,7 +15,7 @@ from opentelemetry.trace import Status
 
 from otel_injection.processors.base import LogStep, SpanStep
 from otel_injection.processors.changing import changed, sealed
-from otel_injection.processors.rules import MASKED, Rules
+from otel_injection.processors.rules import MASKED, MYSQL, Rules
 
 _DEEPEST = 20
 """Levels of nested values that are looked into."""
@@ -31,18 +31,22 @@ class _Mask:
     def attributes(self, values: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """Return the attributes masked, None if there is nothing to mask in them."""
         result: dict[str, Any] | None = None
-        for key, value in values.copy().items() if values else ():  # type: ignore[attr-defined]
-            masked = self.value(key, value)
+        if not values:
+            return None
+        copied: dict[str, Any] = values.copy()  # type: ignore[attr-defined]
+        mysql = copied.get("db.system", copied.get("db.system.name")) in MYSQL
+        for key, value in copied.items():
+            masked = self.value(key, value, mysql=mysql)
             if masked is not value:
                 if result is None:
-                    result = dict(values)  # type: ignore[arg-type]
+                    result = dict(copied)
                 result[key] = masked
         return result
 
-    def value(self, key: str, value: Any) -> Any:
+    def value(self, key: str, value: Any, *, mysql: bool = False) -> Any:
         """Return a value masked, the very same if there is nothing to mask; never raises."""
         try:
-            mask = self._masks.get(key) or self._find(key)
+            mask = self._rules.for_mysql(key) if mysql else self._masks.get(key) or self._find(key)
             return _masked(mask, value, _DEEPEST)
         except Exception:  # fails closed
             return MASKED

@@ -19,20 +19,27 @@ _HEADERS = (
 
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/?#@\"'<>]*(?:@[^\s/?#@\"'<>]*)*@(?=[^\s/?#@\"'<>])")
 """User name and password before a host; a password may hold an ``@`` that is not encoded."""
-_SQL_START = re.compile(
-    r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|REPLACE|WITH|CALL)\b",
+# Each of these takes time in proportion to the text, whatever the text is.
+_STATEMENT = re.compile(
+    r"\s*(?:SELECT\b.+?\bFROM\b|(?:INSERT|MERGE|REPLACE)\s+INTO\b|DELETE\s+FROM\b|UPDATE\s+\S+\s+SET\b"
+    r"|WITH\s+\S+\s+AS\s*\(|CALL\s+\S+\s*\()",
     re.IGNORECASE | re.DOTALL,
 )
-_LITERAL = re.compile(
-    r"""
-    (?P<dollar>\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z))          # $$text$$ of PostgreSQL; one that is cut off
-    | [eEnNbBxX]?'(?:[^'\\]|''|\\.)*(?:'|\Z)                    # text, also where a limit has cut it off
-    | (?P<quoted>"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\])             # a name
-    | (?P<place>[$:@]\w+|%\(\w+\)s)                             # a place for a parameter
-    | (?<![\w.])[+-]?(?:0[xX][0-9a-fA-F]+|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)(?![\w.])
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+"""The beginning of SQL in a log record, not of a sentence."""
+_DOUBLE = r'"(?:[^"\\]|""|\\.|\\\Z)*(?:"|\Z)'
+_PARTS = r"""
+    \$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z)                      # $$text$$ of PostgreSQL; a limit may have cut it off
+    | (?:\b[eEnNbBxX])?'(?:[^'\\]|''|\\.|\\\Z)*(?:'|\Z)         # 'text', E'text'
+    %s
+    | (?P<quoted>%s`[^`]*(?:`|\Z))                              # a name
+    | (?P<place>[$:@]\w+|%%\(\w+\)s)                            # a place for a parameter
+    | (?<![\w.])[+-]?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)(?![\w.])
+"""
+_LITERAL = re.compile(_PARTS % ("", f"{_DOUBLE}|"), re.VERBOSE | re.DOTALL)
+_MYSQL_LITERAL = re.compile(_PARTS % (f"| {_DOUBLE}", ""), re.VERBOSE | re.DOTALL)
+"""There, double quotes hold text."""
+MYSQL = ("mysql", "mariadb")
+"""Values of ``db.system`` and ``db.system.name``."""
 _SQL_KEYS = frozenset({"db.statement", "db.query.text", "db.query.summary"})
 _HEADER_KEY = re.compile(
     r"(?:http|rpc)\.(?:request|response)\.(?:header|metadata)\.|rpc\.grpc\.(?:request|response)\.metadata\."
@@ -75,14 +82,21 @@ class Rules:
             text = self._query.sub(rf"\1{MASKED}", text)
         if self._header is not None and (":" in text or "=" in text):
             text = self._header.sub(rf"\1{MASKED}", text)
-        if self._sql and _SQL_START.match(text):
+        if self._sql and _STATEMENT.match(text):
             text = _LITERAL.sub(_placeholder, text)
-        for each in self._values:
-            text = each.sub(MASKED, text)
-        return text
+        return self._by_values(text)
+
+    def for_mysql(self, key: str) -> Callable[[str], str]:
+        """Return what masks a text under this key in a span of MySQL."""
+        return self._in_mysql if self._sql and key in _SQL_KEYS else self.for_key(key)
 
     def _in_sql(self, text: str) -> str:
-        text = _LITERAL.sub(_placeholder, text)
+        return self._by_values(_LITERAL.sub(_placeholder, text))
+
+    def _in_mysql(self, text: str) -> str:
+        return self._by_values(_MYSQL_LITERAL.sub(_placeholder, text))
+
+    def _by_values(self, text: str) -> str:
         for each in self._values:
             text = each.sub(MASKED, text)
         return text
