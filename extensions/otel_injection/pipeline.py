@@ -7,6 +7,7 @@ child's counters start at zero. A prefork master, which logs, has an SDK that re
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from _thread import get_ident
@@ -35,6 +36,7 @@ class Pipeline:
         self._closed = False
         self._closing = False
         self._failed = False
+        self.holding = False
         self._listeners: list[Callable[[Any], None]] = []
 
     def on_start(self, listener: Callable[[Any], None]) -> None:
@@ -93,7 +95,7 @@ class Pipeline:
         self.pid = os.getpid()
         self._lock = threading.Lock()
         self._builder = None
-        self._closed = False
+        self._closed = self._closing = self.holding = False
         if state is not None:
             state.abandon()
 
@@ -112,6 +114,16 @@ class Pipeline:
             except Exception as error:
                 report.debug(f"closing: {type(error).__name__}: {error}")
         self._closing = False
+
+    def hold(self, holding: bool) -> None:
+        """Let threads that start a span wait: without us, they would be gone; what is still answered has its span."""
+        self.holding = holding
+
+    def wait(self) -> None:
+        """Wait while threads are held; an event loop is not, which would keep others from ending their spans."""
+        asyncio = sys.modules.get("asyncio.events")
+        while self.holding and (asyncio is None or asyncio._get_running_loop() is None):
+            time.sleep(0.01)
 
     def drain(self, timeout: float) -> None:
         """Send what is buffered, within ``timeout`` seconds for all signals together, and keep the SDK.

@@ -17,7 +17,7 @@ from otel_injection.resource import step_back
 _LAST_WORDS = 0.1
 """Seconds that exporters have to say that they did not reach the collector in time."""
 
-_GRACE = 0.005
+_GRACE = 0.01
 """Seconds for other threads to end the spans of requests that they have just answered."""
 
 
@@ -85,8 +85,8 @@ class State:
             chain.release()
         exporters = self._exporters()
         _close_by(exporters, deadline - _LAST_WORDS)
-        _side_by_side(self._exports(self._batches), deadline)
         time.sleep(min(_GRACE, max(0.0, deadline - time.monotonic())))
+        _side_by_side(self._exports(self._batches), deadline)
         late = [each for each in self._batches if each._queue]
         if late:
             _side_by_side(self._exports(late), deadline)

@@ -60,6 +60,8 @@ class Tracer(api.ProxyTracer):
 
     @property
     def _tracer(self) -> api.Tracer:
+        if PIPELINE.holding:
+            PIPELINE.wait()
         state, provider = PIPELINE.current(), api._TRACER_PROVIDER
         resolved = self._resolved  # one object: another thread may be replacing it
         if resolved[0] is not state or resolved[1] is not provider:

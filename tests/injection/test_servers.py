@@ -54,6 +54,7 @@ ROWS = [
     Row("gunicorn quick stop by SIGQUIT", f"{GUNICORN} --threads 4 wsgi:app", requests=40, after=40, end="SIGQUIT"),
     Row("gunicorn reload", f"{GUNICORN} --threads 4 wsgi:app", meanwhile=reload),
     Row("gunicorn upgrade", f"{GUNICORN} wsgi:app", meanwhile=upgrade),
+    Row("flask, which leaves SIGTERM alone", "flask --app wsgi run --port {port}", status=-signal.SIGTERM),
     Row("uvicorn by SIGINT", "uvicorn --port {port} asgi:app", end="SIGINT"),
 ]
 

@@ -108,6 +108,7 @@ class _Watch:
             self._ended.release()
 
     def _end(self, signum: int) -> None:
+        _hold(True)
         sent = allocate_lock()
         sent.acquire()
 
@@ -126,6 +127,7 @@ class _Watch:
         self.handler.reset(signum)
         os.kill(os.getpid(), signum)
         sent.acquire(timeout=0.1)  # a pause; gevent's would be that of another hub
+        _hold(False)
         self.handler.set(signum)  # still there: process 1 of a container, for which the default is to do nothing
 
 
@@ -177,7 +179,9 @@ def set_again() -> None:
         _watch.start()
 
 
+def _hold(holding: bool) -> None:
+    sys.modules["otel_injection.pipeline"].PIPELINE.hold(holding)
+
+
 def _send() -> None:
-    pipeline = sys.modules.get("otel_injection.pipeline")
-    if pipeline is not None:
-        pipeline.PIPELINE.drain(exit_timeout())
+    sys.modules["otel_injection.pipeline"].PIPELINE.drain(exit_timeout())
