@@ -14,6 +14,8 @@ import os
 import sys
 import time
 
+from otel_injection import guard, report
+
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
     from typing import Any
@@ -62,10 +64,16 @@ def failed(error: str) -> None:
 
 
 def app_provider(signal: str, kind: str) -> None:
-    """Record that the app has set a provider of its own for a signal, which wins."""
+    """Record, and say in one line, that the app has set a provider of its own for a signal, which wins."""
     if (os.getpid(), signal, kind) not in _told:
         _told.add((os.getpid(), signal, kind))
         _write({"app_providers": {signal: kind}})
+        if not guard.runs_text(sys.orig_argv):
+            report.say(
+                f"the app has set up OpenTelemetry itself ({kind}) and keeps its {signal}; "
+                "OTEL_INJECTION_FORCE=true makes ours as well",
+                kind="app provider",
+            )
 
 
 def count(signal: str, exported: int, rejected: int, failed: int, problem: str = "") -> None:
