@@ -131,6 +131,15 @@ def bench(session: nox.Session) -> None:
     )
 
 
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Replace gunicorn's workers for MINUTES (10): nothing may be lost and nothing may grow."""
+    if session.posargs:
+        _expect(session, "MINUTES")
+    _install(session, "tests")
+    session.run("python", "-m", "tests.soak", *session.posargs)
+
+
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
     """Write requirements/*.txt anew with the newest releases and print what changed."""

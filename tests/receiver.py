@@ -149,6 +149,14 @@ class Receiver:
             for items in self._received.values():
                 items.clear()
 
+    def take(self) -> tuple[list[Span], list[MetricPoint], list[LogRecord]]:
+        """Return what was received, and forget it: for runs of many minutes."""
+        with self._changed:
+            taken = self._received
+            self._received = {"spans": [], "points": [], "logs": []}
+            self._requests.clear()
+        return taken["spans"], taken["points"], taken["logs"]
+
     def behave(self, *behaviours: Behaviour) -> None:
         """Answer the next requests so, one behaviour for each; the last one stays. Without any: answer properly."""
         with self._changed:
