@@ -13,8 +13,8 @@ from typing import Any
 
 from otel_injection.otlp import connection
 
-_SOON = {True: 1.0, False: 10.0}
-"""Seconds that spans and log records wait at most, and measurements: a thread that waits is one that stands by."""
+_SOON = 1.0
+"""Seconds that what is recorded waits at most: a thread that waits longer is one that stands by."""
 
 
 def prepare(part: Any, thread: threading.Thread) -> None:
@@ -59,9 +59,8 @@ def recording(record: Callable[[Any], None], parts: Sequence[Any], start: Callab
 
 
 def _hurry(part: Any) -> None:
-    batch = hasattr(part, "_queue")
-    delay = part._schedule_delay if batch else part._export_interval_millis / 1000
-    part._due = time.monotonic() + min(delay, _SOON[batch])
+    delay = part._schedule_delay if hasattr(part, "_queue") else part._export_interval_millis / 1000
+    part._due = time.monotonic() + min(delay, _SOON)
 
 
 def _waits(part: Any) -> bool:

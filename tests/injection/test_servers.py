@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from tests.injection.harness import instance_id
-from tests.injection.servers import Row, Server, check, connections, run, threads, tree, wait_until
+from tests.injection.servers import Row, Server, check, connections, number, run, threads, tree, wait_until
 from tests.receiver import Receiver
 
 GUNICORN = "gunicorn --no-control-socket -b 127.0.0.1:{port} -w 4"
+UWSGI = "pyuwsgi --http-socket 127.0.0.1:{port} --module wsgi:app --die-on-term"
 AT_ONCE = 2
 """Rows that run side by side."""
 
@@ -47,6 +48,7 @@ ROWS = [
     Row("gunicorn sync", f"{GUNICORN} wsgi:app"),
     Row("gunicorn gthread", f"{GUNICORN} -k gthread --threads 4 wsgi:app"),
     Row("gunicorn gevent", f"{GUNICORN} -k gevent wsgi:app"),
+    Row("gunicorn uvicorn", f"{GUNICORN} -k uvicorn_worker.UvicornWorker asgi:app"),
     Row("gunicorn preload", f"{GUNICORN} --preload wsgi:app", env={"AT_IMPORT": "1"}),
     Row("gunicorn recycling", f"{GUNICORN} --max-requests 20 wsgi:app", after=400),
     Row("gunicorn recycling preloaded", f"{GUNICORN} --preload --max-requests 20 wsgi:app", after=400),
@@ -55,7 +57,14 @@ ROWS = [
     Row("gunicorn reload", f"{GUNICORN} --threads 4 wsgi:app", meanwhile=reload),
     Row("gunicorn upgrade", f"{GUNICORN} wsgi:app", meanwhile=upgrade),
     Row("flask, which leaves SIGTERM alone", "flask --app wsgi run --port {port}", status=-signal.SIGTERM),
+    Row("uvicorn", "uvicorn --port {port} asgi:app", status=-signal.SIGTERM),
     Row("uvicorn by SIGINT", "uvicorn --port {port} asgi:app", end="SIGINT"),
+    Row("uvicorn workers", "uvicorn --port {port} --workers 2 asgi:app"),
+    Row("uwsgi", f"{UWSGI} --master --processes 2 --enable-threads"),
+    Row("uwsgi lazy", f"{UWSGI} --master --processes 2 --enable-threads --lazy-apps"),
+    Row("uwsgi import", f"{UWSGI} --master --processes 2 --enable-threads", env={"AT_IMPORT": "1"}),
+    Row("uwsgi threads", f"{UWSGI} --master --processes 2 --threads 4"),
+    Row("uwsgi alone", f"{UWSGI} --enable-threads", status=30),
 ]
 
 
@@ -88,6 +97,22 @@ def test_what_was_answered_has_been_seen_once(runs: dict[str, Future[Server]], r
     assert len(imported) == bool(row.env)
     assert server.receiver.sum_count("imports") == 5 * len(imported)
     assert [log.body for log in server.receiver.logs].count("imported") == len(imported)
+
+
+def test_uwsgi_without_threads_delivers_at_the_end_and_says_what_it_needs(
+    servers_venv: Path, mount: Path, receiver: Receiver, tmp_path: Path
+) -> None:
+    """Workers that are idle at the end; no more can be had, since nothing of Python runs between requests."""
+
+    def serve(server: Server) -> None:
+        server.get_all(range(100, 140))
+        time.sleep(1)
+
+    row = Row("", f"{UWSGI} --master --processes 2", requests=0, meanwhile=serve)
+    server = run(row, servers_venv, mount, receiver, tmp_path / "server")
+    assert server.status == 0
+    assert server.answered <= {number(span.attributes) for span in receiver.spans}
+    assert server.app.stderr.count("otel-injection: uWSGI runs without threads") == 1
 
 
 def test_the_master_of_gunicorn_rests(servers_venv: Path, mount: Path, receiver: Receiver, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import platform
 import struct
 from typing import Any
 
+from otel_injection.lifecycle import uwsgi
+
 _PROT_READ_EXECUTE = 1 | 4
 
 _CODE = {
@@ -50,18 +52,21 @@ class Handler:
         self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
         if self._libc.mprotect(self._address, mmap.PAGESIZE, _PROT_READ_EXECUTE):
             raise OSError(ctypes.get_errno(), "memory may not be executed")
+        self._replaced: dict[int, bytes] = {}
         self._answer = ctypes.create_string_buffer(1024)
 
     def set(self, signum: int) -> bool:
         """Handle a signal whose disposition is the default one; return whether that is so now. From any thread."""
-        if self._disposition(signum) == 0:
+        disposition = self._disposition(signum)
+        if disposition == 0 or uwsgi.owns(disposition):
+            self._replaced[signum] = self._answer.raw
             self._libc.signal(signum, self._address)  # system calls go on after it: SA_RESTART
         return self.is_set(signum)
 
     def reset(self, signum: int) -> None:
-        """Give a signal its default disposition back, unless somebody else handles it by now."""
+        """Give a signal its disposition back, unless somebody else handles it by now."""
         if self.is_set(signum):
-            self._libc.signal(signum, None)
+            self._libc.sigaction(signum, self._replaced[signum], None)
 
     def is_set(self, signum: int) -> bool:
         """Return whether it is this handler that a signal meets."""

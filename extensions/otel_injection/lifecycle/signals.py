@@ -12,7 +12,7 @@ import time
 from _thread import get_native_id
 
 from otel_injection import report
-from otel_injection.lifecycle import gevent
+from otel_injection.lifecycle import gevent, supervising, uwsgi
 from otel_injection.lifecycle.gevent import allocate_lock, start_new_thread
 from otel_injection.settings import exit_timeout
 
@@ -137,11 +137,20 @@ def watch() -> None:
     try:
         if _watch is not None and _watch.pid != os.getpid():
             forget()
+        if supervising.supervises():  # which has handlers of its own, or will have
+            end()
+            return
         if _watch is None:
             _watch = _Watch()
             _watch.start()
+            uwsgi.wait_for_handlers(_all_set)
     except Exception as error:
         report.debug(f"what is buffered is lost at SIGTERM: {type(error).__name__}: {error}")
+
+
+def _all_set() -> bool:
+    set_again()
+    return _watch is None or all(_watch.handler.is_set(signum) for signum in _SIGNALS)
 
 
 def pause() -> None:

@@ -9,6 +9,7 @@ import os
 import sys
 
 from otel_injection import hooks
+from otel_injection.lifecycle import uwsgi
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def watch() -> None:
 
 def supervises() -> bool:
     """Return whether this process only supervises others; its children do not."""
-    return _pid == os.getpid()
+    return _pid == os.getpid() or uwsgi.is_master()
 
 
 def begin() -> None:
@@ -45,6 +46,9 @@ def begin() -> None:
     pipeline = sys.modules.get("otel_injection.pipeline")
     if pipeline is not None:
         pipeline.PIPELINE.rest()
+    signals = sys.modules.get("otel_injection.lifecycle.signals")
+    if signals is not None:
+        signals.watch()
 
 
 def _hooking(kind: str, method: str) -> Callable[[Any], None]:
