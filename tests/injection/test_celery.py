@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -57,41 +59,78 @@ def redis(folder: Path) -> Iterator[str]:
         server.wait()
 
 
-@pytest.mark.parametrize("broker", [files, redis])
-@pytest.mark.parametrize(
-    ("options", "stop_after"),
-    [([], TASKS), (["--max-tasks-per-child", "1"], TASKS), ([], TASKS // 2)],
-    ids=["", "recycled", "stopped amid tasks"],
-)
-def test_every_task_is_seen_once(
-    servers_venv: Path,
-    mount: Path,
-    receiver: Receiver,
-    tmp_path: Path,
-    broker: Callable[[Path], object],
-    options: list[str],
-    stop_after: int,
-) -> None:
-    """By the span, the two log records that it writes, which belong to the span, and celery's own about it."""
-    done = tmp_path / "done"
+@dataclass(frozen=True)
+class Row:
+    """How a worker is started, and after how many tasks it is stopped."""
+
+    name: str
+    broker: Callable[[Path], AbstractContextManager[str]]
+    options: tuple[str, ...] = ()
+    stop_after: int = TASKS
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a row gave: who did each task, and the connections that the main process held when all were done."""
+
+    receiver: Receiver
+    status: int
+    instance: str
+    pids: Mapping[int, int]
+    held: int
+
+
+ROWS = [
+    Row(f"{broker.__name__} {name}", broker, options, stop_after)
+    for broker in (files, redis)
+    for name, options, stop_after in (
+        ("", (), TASKS),
+        ("recycled", ("--max-tasks-per-child", "1"), TASKS),
+        ("stopped amid tasks", (), TASKS // 2),
+    )
+]
+
+
+def run(row: Row, venv: Path, mount: Path, receiver: Receiver, folder: Path) -> Ran:
+    """Submit the tasks, have a worker do them, and stop it as the kubelet does."""
+    done = folder / "done"
     done.mkdir()
-    with broker(tmp_path / "broker") as url:  # type: ignore[attr-defined]
-        env = environment(servers_venv, mount, receiver, tmp_path, BROKER=url, DONE=str(done))
+    with row.broker(folder / "broker") as url:
+        env = environment(venv, mount, receiver, folder, BROKER=url, DONE=str(done))
         submit = f"from tasks import add\nfor number in range({TASKS}): add.delay(number)"
         plain = {name: value for name, value in env.items() if not name.startswith(("OTEL_", "PYTHONPATH"))}
-        subprocess.run([servers_venv / "bin/python", "-c", submit], cwd=APPS, env=plain, check=True)
-        command = ["celery", "-A", "tasks", "worker", "--concurrency", "2", "--loglevel", "INFO", *options]
-        with App(command, cwd=APPS, env=env, logs=tmp_path / "output") as app:
-            wait_until(lambda: len(list(done.iterdir())) >= stop_after, timeout=60)
-            if not options and stop_after == TASKS:
-                time.sleep(2)
-                assert connections(app.process.pid) == 0 or broker is redis
-            status = app.stop(60)
-    assert status == 0
-    numbers = {each.name: int(each.read_text()) for each in done.iterdir()}
-    assert len(numbers) >= stop_after
+        subprocess.run([venv / "bin/python", "-c", submit], cwd=APPS, env=plain, check=True)
+        command = ["celery", "-A", "tasks", "worker", "--concurrency", "2", "--loglevel", "INFO", *row.options]
+        with App(command, cwd=APPS, env=env, logs=folder / "output") as app:
+            wait_until(lambda: len(list(done.iterdir())) >= row.stop_after, timeout=90)
+            time.sleep(2 if row.stop_after == TASKS else 0)
+            held = connections(app.process.pid)
+            status = app.stop(90)
+    pids = {int(each.name): int(each.read_text()) for each in done.iterdir()}
+    return Ran(receiver, status, instance_id(env), pids, held)
+
+
+@pytest.fixture(scope="module")
+def runs(servers_venv: Path, mount: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Ran]]]:
+    """All rows, some at a time: celery takes long to end, and does nothing meanwhile."""
+    with ThreadPoolExecutor(3) as pool, ExitStack() as receivers:
+        yield {
+            row.name: pool.submit(
+                run, row, servers_venv, mount, receivers.enter_context(Receiver()), tmp_path_factory.mktemp("celery")
+            )
+            for row in ROWS
+        }
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_task_is_seen_once(runs: dict[str, Future[Ran]], row: Row) -> None:
+    """By the span, the two log records that it writes, which belong to the span, and the metric."""
+    ran = runs[row.name].result(timeout=300)
+    receiver, numbers = ran.receiver, ran.pids
+    assert ran.status == 0
+    assert len(numbers) >= row.stop_after
     spans = {span.span_id: span for span in receiver.spans if span.name == "run/add"}
-    assert len(spans) == len(numbers)
+    assert len(spans) == len(numbers) == len([span for span in receiver.spans if span.name == "run/add"])
     bodies = Counter((log.scope, str(log.body)) for log in receiver.logs)
     for number in numbers:
         assert bodies["shop", f"added {number}"] == bodies["tasks", f"adding {number}"] == 1
@@ -100,7 +139,9 @@ def test_every_task_is_seen_once(
     assert {log.span_id for log in written} == set(spans)
     assert receiver.sum_count("flower.task.runtime.seconds") == len(numbers)
     assert {span.resource["process.pid"] for span in spans.values()} == set(numbers.values())
-    instances = {str(span.resource["service.instance.id"]).removeprefix(instance_id(env)) for span in spans.values()}
-    assert instances <= {"", "-2", "-3"} if "--max-tasks-per-child" in options else {"", "-2"}
+    instances = {str(span.resource["service.instance.id"]).removeprefix(ran.instance) for span in spans.values()}
+    assert instances <= {"", "-2", "-3"} if row.options else {"", "-2"}
     (main,) = {log.resource["service.instance.id"] for log in receiver.logs if log.scope == "celery.worker.strategy"}
-    assert main == f"{instance_id(env)}-1"
+    assert main == f"{ran.instance}-1"
+    if row.broker is files and row.stop_after == TASKS:
+        assert ran.held == 0
