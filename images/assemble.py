@@ -10,7 +10,7 @@ from importlib.metadata import Distribution, PathDistribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from images import bytecode, index
+from images import bytecode, index, own
 from images.cheaper_imports import constants
 from images.console import step
 from images.errors import UserError
@@ -83,7 +83,10 @@ def version() -> str:
 
 
 def _install_payload() -> Path:
-    lock = ROOT / "requirements" / "payload.txt"
+    return _install(ROOT / "requirements" / "payload.txt")
+
+
+def _install(lock: Path) -> Path:
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     folder = cache("payload") / digest
     if folder.exists():
@@ -99,7 +102,7 @@ def _install_payload() -> Path:
             raise UserError("uv is not on PATH: run ./build.sh, which brings it") from None
         if done.returncode:
             reason = " ".join(done.stderr.split())[-300:]
-            raise UserError(f"cannot install requirements/payload.txt: {reason}")
+            raise UserError(f"cannot install {lock.relative_to(ROOT)}: {reason}")
         try:
             work.rename(folder)
         except OSError:
@@ -111,7 +114,9 @@ def _install_payload() -> Path:
 def _fill(tree: Path, payload: Path) -> None:
     distributions = [PathDistribution(each) for each in sorted(payload.glob("*.dist-info"))]
     api = sorted(_modules(next(each for each in distributions if each.name == "opentelemetry-api")))
-    ownership = Ownership(api, constants(payload))
+    required = _install(own.LOCK) if own.LOCK.exists() else None
+    extra = own.sources(required, distributions)
+    ownership = Ownership(api, constants(payload), own.names(extra))
     for source in sorted(payload.rglob("*.py")):
         path = source.relative_to(payload).as_posix()
         if path.startswith(_DROPPED) or path.split("/")[0].removesuffix(".py") not in {"opentelemetry", *COPIED}:
@@ -123,7 +128,12 @@ def _fill(tree: Path, payload: Path) -> None:
     for source in sorted((ROOT / "extensions" / "otel_injection").rglob("*.py")):
         path = source.relative_to(ROOT / "extensions").as_posix()
         _write(tree / path, rewrite(source.read_bytes(), _module_name(path), ownership))
-    _write(tree / "otel_injection/_index.py", index.render(distributions, api, ownership).encode())
+    for path, source in extra.items():
+        name = _module_name(path)
+        _write(tree / PRIVATE.replace(".", "/") / path, rewrite(source.read_bytes(), name, ownership))
+    known = {each.name for each in distributions}
+    distributions += [each for each in own.required_distributions(required) if each.name not in known]
+    _write(tree / "otel_injection/_index.py", index.render(distributions, api, ownership, own.entry_points()).encode())
     remove_unused(tree, f"{PRIVATE}.opentelemetry.semconv")
     for folder in sorted({each.parent for each in (tree / "otel_injection/_vendor").rglob("*.py")}):
         for package in (folder, *folder.parents):

@@ -8,8 +8,8 @@ trigger them, and the extent of the OpenTelemetry API copy.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from importlib.metadata import Distribution
+from collections.abc import Iterable, Sequence
+from importlib.metadata import Distribution, EntryPoint
 from pprint import pformat
 
 from images.errors import UserError
@@ -65,8 +65,13 @@ OWN_INSTRUMENTORS = {
 _NOT_IN_TREE = frozenset({"console_scripts", "opentelemetry_distro", "opentelemetry_configurator"})
 
 
-def render(distributions: Sequence[Distribution], api_modules: Sequence[str], ownership: Ownership) -> str:
-    """Return the source of ``otel_injection/_index.py``.
+def render(
+    distributions: Sequence[Distribution],
+    api_modules: Sequence[str],
+    ownership: Ownership,
+    own: Iterable[EntryPoint] = (),
+) -> str:
+    """Return the source of ``otel_injection/_index.py``; ``own`` are entry points of no distribution.
 
     Raises UserError if an instrumentation of the payload has no trigger, or a trigger no instrumentation.
     """
@@ -84,6 +89,9 @@ def render(distributions: Sequence[Distribution], api_modules: Sequence[str], ow
             elif entry.name not in LEFT_OUT:
                 target = OWN_INSTRUMENTORS.get(entry.name, target)
                 instrumentations.append((entry.name, target, _triggers(entry.name), requires[entry.name]))
+    for entry in own:
+        module, _, attribute = entry.value.partition(":")
+        groups.setdefault(entry.group, {})[entry.name] = f"{ownership.home(module)}:{attribute}"
     unknown = set(TRIGGERS) - {each[0] for each in instrumentations}
     if unknown:
         raise UserError(

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from images import own
 from images.console import say, step
 from images.errors import UserError
 from images.paths import ROOT
@@ -60,6 +61,7 @@ def lock(folder: Path = FOLDER) -> None:
         changes = _changes(folder, work)
         for each in LOCKS:
             (work / f"{each}.txt").replace(folder / f"{each}.txt")
+    _lock_own()
     say("\n".join(changes) or "nothing changed")
 
 
@@ -83,6 +85,17 @@ def _resolve(work: Path, name: str, earlier: tuple[str, ...]) -> None:
         f"requirements/{name}.txt",
         f"requirements/{name}.in",
     )
+
+
+def _lock_own() -> None:
+    """Resolve what the packages in ``extensions/own`` require, with the payload's versions where it has the same."""
+    source = own.FOLDER / "requirements.in"
+    if source.exists():
+        with step("resolving extensions/own/requirements.in"):
+            command = ["pip", "compile", "--generate-hashes", "--universal", "--python-version", PYTHONS[0], "--quiet"]
+            command += ["--only-binary", ":all:", "--custom-compile-command", "nox -s lock"]
+            command += ["--constraints", "requirements/payload.txt", "--output-file", str(own.LOCK), str(source)]
+            _uv(FOLDER, "../extensions/own/requirements.in does not resolve", *command)
 
 
 def _try(work: Path, name: str, python: str) -> None:

@@ -64,10 +64,17 @@ class Ownership:
     """Answers where an imported module is found at run time.
 
     ``api_modules`` are the dotted names of all modules of the ``opentelemetry-api`` distribution, ``constants`` the
-    texts that modules of names define, which are written where they are imported.
+    texts that modules of names define, which are written where they are imported, ``own`` the top-level names of what
+    ``extensions/own`` adds.
     """
 
-    def __init__(self, api_modules: Collection[str], constants: Mapping[str, Mapping[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        api_modules: Collection[str],
+        constants: Mapping[str, Mapping[str, str]] | None = None,
+        own: Collection[str] = (),
+    ) -> None:
+        self._private = COPIED.union(own)
         self._api = frozenset(api_modules)
         self.constants = constants or {}
 
@@ -87,7 +94,7 @@ class Ownership:
         top = module.partition(".")[0]
         if top == "opentelemetry":
             return module if module in self._api or module in NAMESPACES else f"{PRIVATE}.{module}"
-        if top in COPIED:
+        if top in self._private:
             return f"{PRIVATE}.{module}"
         if top in REPLACED:
             return REPLACED[top] + module[len(top) :]
