@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,11 +25,13 @@ from otel_injection.processors.rules import Rules
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "__stderr__", stream)
-    report._last.clear()
-    return stream
+def said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """What is written on the process's stderr."""
+    path = tmp_path / "stderr"
+    with path.open("w") as stream:
+        monkeypatch.setattr(sys, "__stderr__", stream)
+        report._last.clear()
+        yield path
 
 
 class Kept:
@@ -129,16 +131,16 @@ def test_masks_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
         assert rules.for_key(key)(text) == masked
 
 
-def test_a_broken_pattern_costs_one_line(monkeypatch: pytest.MonkeyPatch, said: io.StringIO) -> None:
+def test_a_broken_pattern_costs_one_line(monkeypatch: pytest.MonkeyPatch, said: Path) -> None:
     monkeypatch.setenv("X", "(,a{1,2},(?i)B,[,;]")
     assert [each.pattern for each in patterns("X")] == ["a{1,2}", "(?i)B", "[,;]"]
-    assert said.getvalue().count("\n") == 1
+    assert said.read_text().count("\n") == 1
 
 
-def test_pairs_are_read(monkeypatch: pytest.MonkeyPatch, said: io.StringIO) -> None:
+def test_pairs_are_read(monkeypatch: pytest.MonkeyPatch, said: Path) -> None:
     monkeypatch.setenv("X", "a=1, b = x%2Cy ,=,c,d==")
     assert pairs("X") == {"a": "1", "b": "x,y", "d": "="}
-    assert said.getvalue().count("\n") == 2
+    assert said.read_text().count("\n") == 2
 
 
 def _provider(*processors: Any) -> Any:
