@@ -141,6 +141,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Write docs/settings.md anew from the table of variables."""
+    _expect(session, "")
+    session.run(sys.executable, "-m", "images.settings_page", env={"PYTHONPATH": "extensions"}, external=True)
+
+
+@nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
     """Write requirements/*.txt anew with the newest releases and print what changed."""
     _expect(session, "")

@@ -56,6 +56,9 @@ SUBSTITUTES = {
 QUIET = "otel_injection.quiet"
 """What private copies use for ``warnings``; see there."""
 
+ENVIRON = "otel_injection.environment"
+"""Where private copies find ``ENVIRON``, which is their ``os.environ``; see there."""
+
 NAMESPACES = frozenset({"opentelemetry", "opentelemetry.util", "opentelemetry.propagators"})
 """Packages without an ``__init__`` that hold modules of the API beside private ones."""
 

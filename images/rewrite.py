@@ -10,13 +10,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from typing import cast
 
 from images import upstream_names
 from images.cheaper_imports import cheaper
 from images.errors import UserError
-from images.ownership import LAZY, NAMESPACES, PRIVATE, QUIET, Ownership
+from images.ownership import ENVIRON, LAZY, NAMESPACES, PRIVATE, QUIET, Ownership
 
 _FROM = re.compile(rb"(from\s+)([\w.]+)")
+
+_VIEW = f"__import__('{ENVIRON}').{ENVIRON.rpartition('.')[2]}.ENVIRON".encode()
+_VIEWS = {"environ": _VIEW, "getenv": _VIEW + b".get"}
 
 Edit = tuple[int, int, bytes]
 """Start and end offset in the source, and what takes the place."""
@@ -39,8 +43,9 @@ def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
     edits: list[Edit] = []
     private = ownership.private(name)
     for node in ast.walk(tree):
-        if private and isinstance(node, ast.Import | ast.ImportFrom) and _warns(node, name):
-            edits.append((*span(node), _quietly(node, name)))
+        replaced = _replaced(node, name) if private else None
+        if replaced is not None:
+            edits.append((*span(cast("ast.stmt | ast.expr", node)), replaced))
         elif isinstance(node, ast.Import) and LAZY.get(name) == node.names[0].name:
             edits.append((*span(node), _lazily(LAZY[name])))
         elif isinstance(node, ast.Import):
@@ -83,6 +88,17 @@ def _lazily(module: str) -> bytes:
     return f"from otel_injection import lazy; {module} = lazy.Module({module!r})".encode()
 
 
+def _replaced(node: ast.AST, name: str) -> bytes | None:
+    """Return what stands for a statement or an expression in private copies alone, None if it stays."""
+    if isinstance(node, ast.Import | ast.ImportFrom) and _warns(node, name):
+        return _quietly(node, name)
+    if isinstance(node, ast.ImportFrom) and _takes_environ(node):
+        return _viewed(node, name)
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
+        return _VIEWS.get(node.attr)
+    return None
+
+
 def _warns(node: ast.Import | ast.ImportFrom, name: str) -> bool:
     """Return whether an import is of what warns the app's people.
 
@@ -104,6 +120,19 @@ def _quietly(node: ast.Import | ast.ImportFrom, name: str) -> bytes:
     if isinstance(node, ast.Import) and len(node.names) == 1:
         return f"from {package} import {module} as {node.names[0].asname or 'warnings'}".encode()
     raise UserError(f"{name}, line {node.lineno}: cannot rewrite an import of warnings together with others")
+
+
+def _takes_environ(node: ast.ImportFrom) -> bool:
+    return node.module == "os" and any(alias.name in ("environ", "getenv") for alias in node.names)
+
+
+def _viewed(node: ast.ImportFrom, name: str) -> bytes:
+    """Take ``environ`` from where empty and absurd values are hidden, and what stands beside it from where it is."""
+    if any(alias.name == "getenv" or alias.asname for alias in node.names):
+        raise UserError(f"{name}, line {node.lineno}: cannot rewrite an import of getenv, or under another name")
+    others = ", ".join(alias.name for alias in node.names if alias.name != "environ")
+    text = f"from {ENVIRON} import ENVIRON as environ"
+    return (f"from os import {others}; {text}" if others else text).encode()
 
 
 def _edit_import(

@@ -11,34 +11,25 @@ from collections.abc import Iterator
 from typing import Any
 
 from opentelemetry.sdk import _configuration as upstream
-from opentelemetry.sdk import trace as trace_internal
 from opentelemetry.sdk._configuration import _BaseConfigurator
 from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs import _internal as logs_internal
-from opentelemetry.sdk._logs._internal import export as logs_export
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk._shared_internal import BatchProcessor
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics import _internal as metrics_internal
-from opentelemetry.sdk.metrics._internal import export as metrics_export
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace import export as trace_export
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.util._importlib_metadata import entry_points
 
-from otel_injection import record, report, resource, workers
-from otel_injection.environment import ENVIRON
+from otel_injection import environment, record, report, resource, workers
 from otel_injection.lifecycle import supervising
 from otel_injection.settings import names
 from otel_injection.state import State
+from otel_injection.variables import default
 
 _OTLP = {"otlp": None, "otlp_proto_http": "http/protobuf", "otlp_proto_grpc": "grpc"}
 """Names of our own exporters; None: the protocol is the environment's."""
-
-_READERS = (upstream, logs_internal, logs_export, metrics_internal, metrics_export, trace_internal, trace_export)
-"""Modules of the SDK that read the environment."""
 
 
 class Configurator(_BaseConfigurator):
@@ -46,12 +37,9 @@ class Configurator(_BaseConfigurator):
 
     def _configure(self, **_kwargs: Any) -> State:
         _keep_forks_quiet()
-        for module in _READERS:
-            setattr(module, "environ", ENVIRON)  # noqa: B010 - a name of a foreign module
         workers.use(standing=not supervising.supervises())
         used: dict[str, Any] = {}
-        if os.environ.get("OTEL_CONFIG_FILE"):
-            report.say("OTEL_CONFIG_FILE: declarative configuration is not supported yet; the other OTEL_* are used")
+        environment.name_the_unusable()
         shared = resource.create()
         meter_provider, readers = _metrics(shared, used)
         spans = [BatchSpanProcessor(each, meter_provider=meter_provider) for each in _exporters("traces", used)]
@@ -128,19 +116,25 @@ def _metrics(shared: Any, used: dict[str, Any]) -> tuple[MeterProvider, list[Met
 
 
 def _exporters(signal: str, used: dict[str, Any]) -> Iterator[Any]:
-    """Make the exporters that ``OTEL_<SIGNAL>_EXPORTER`` names, ``otlp`` if it names none; say so in ``used``."""
+    """Make the exporters that ``OTEL_<SIGNAL>_EXPORTER`` names, ``otlp`` if it names none that is known.
+
+    What is made is noted in ``used``.
+    """
     variable = f"OTEL_{signal.upper()}_EXPORTER"
-    chosen = names(variable, "otlp")
-    for name in chosen:
-        if name.lower() == "none":
+    chosen = names(variable, default(variable))
+    found = {name: _find_exporter(signal, name) for name in chosen if name.lower() != "none"}
+    unknown = [name for name, entry_point in found.items() if entry_point is None]
+    if unknown:
+        instead = " and left out" if len(unknown) < len(chosen) else f"; {default(variable)} is used"
+        report.say(f"{variable}: '{','.join(unknown)}' is unknown{instead}")
+        if len(unknown) == len(chosen):
+            found = {default(variable): _find_exporter(signal, default(variable))}
+    for name, entry_point in found.items():
+        if entry_point is None:
             continue
         try:
-            found = list(entry_points(group=f"opentelemetry_{signal}_exporter", name="otlp" if name in _OTLP else name))
-            if not found:
-                report.say(f"{variable}: exporter '{name}' is unknown and left out")
-                continue
-            exporter = found[0].load()
-            if issubclass(exporter, MetricReader) and supervising.supervises():
+            exporter = entry_point.load()
+            if isinstance(exporter, type) and issubclass(exporter, MetricReader) and supervising.supervises():
                 continue  # it listens on a port, which is for a process that serves
             if exporter.__module__.startswith("otel_injection.otlp"):
                 made = exporter(report.say, _OTLP.get(name))
@@ -152,6 +146,11 @@ def _exporters(signal: str, used: dict[str, Any]) -> Iterator[Any]:
             yield made
         except Exception as error:
             report.say(f"{variable}: exporter '{name}' failed and is left out: {type(error).__name__}: {error}")
+
+
+def _find_exporter(signal: str, name: str) -> Any:
+    name = "otlp" if name in _OTLP else name
+    return next(iter(entry_points(group=f"opentelemetry_{signal}_exporter", name=name)), None)
 
 
 def _sampler() -> Any:

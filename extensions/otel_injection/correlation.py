@@ -8,8 +8,9 @@ has set none, the one with the ids takes the place of the default ones.
 from __future__ import annotations
 
 import functools
-import os
 import sys
+
+from otel_injection.environment import ENVIRON
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -28,17 +29,10 @@ def hook(logging: Any) -> None:
     """Have each record carry the attributes, and show them where the app has no format of its own."""
     _extend_records(logging)
     _let_extra_win(logging.Logger)
-    text = os.environ.get("OTEL_PYTHON_LOG_FORMAT", "").strip() or FORMAT
-    try:
-        logging.lastResort.setFormatter(logging.Formatter(text))
-    except ValueError as error:
-        from otel_injection import report
-
-        report.say(f"OTEL_PYTHON_LOG_FORMAT: '{text}' cannot be used ({error}); the default is")
-        text = FORMAT
-        logging.lastResort.setFormatter(logging.Formatter(text))
+    text = ENVIRON.get("OTEL_PYTHON_LOG_FORMAT") or FORMAT
+    logging.lastResort.setFormatter(logging.Formatter(text))
     logging._STYLES["%"] = (logging._STYLES["%"][0], text)  # what basicConfig takes where it is given no format
-    level = logging.getLevelName(os.environ.get("OTEL_PYTHON_LOG_LEVEL", "").strip().upper())
+    level = logging.getLevelName((ENVIRON.get("OTEL_PYTHON_LOG_LEVEL") or "").upper())
     if isinstance(level, int) and level:
         logging.root.setLevel(level)
 
@@ -100,8 +94,8 @@ def _service_name() -> str:
     state = getattr(getattr(sys.modules.get("otel_injection.pipeline"), "PIPELINE", None), "state", None)
     if state is not None:
         return str(state.resource.attributes.get("service.name", ""))
-    name = os.environ.get("OTEL_SERVICE_NAME", "").strip()
-    for pair in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+    name = ENVIRON.get("OTEL_SERVICE_NAME")
+    for pair in (ENVIRON.get("OTEL_RESOURCE_ATTRIBUTES") or "").split(","):
         key, _, value = pair.partition("=")
         if key.strip() == "service.name" and not name:
             name = value.strip()

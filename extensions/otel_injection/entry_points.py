@@ -7,12 +7,14 @@ private SDK, are answered here.
 
 from __future__ import annotations
 
+import os
+
 from otel_injection import report
 from otel_injection._index import ENTRY_POINTS
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
     from typing import Any
 
 
@@ -35,13 +37,32 @@ def _answering(original: Callable[..., Any], entry_point: Any, collection: Any) 
         if name is None:
             own = [entry_point(each, target, params.get("group")) for each, target in known.items()]
             return collection(own + [each for each in found if each.name not in known])
-        if not found and params.get("group") == "opentelemetry_propagator":
-            # The look-up is made while the app imports opentelemetry.propagate: nothing found would be the app's error.
-            report.say(f"OTEL_PROPAGATORS: '{name}' is unknown and left out; known are {', '.join(sorted(known))}")
-            return collection(
-                [entry_point(name, "otel_injection.propagation:NoPropagator", "opentelemetry_propagator")]
-            )
+        instead = None if found else _INSTEAD.get(params.get("group", ""))
+        if instead is not None:
+            # The look-up is made while the app imports OpenTelemetry's API: nothing found would be the app's error.
+            target = instead(name, known, lambda each: bool(list(original(group=params["group"], name=each))))
+            return collection([entry_point(name, target, params["group"])])
         return collection(found)
 
     entry_points._otel_injection = True  # type: ignore[attr-defined]
     return entry_points
+
+
+def _propagator(name: str, known: Collection[str], is_the_apps: Callable[[str], bool]) -> str:
+    """Return what stands for an unknown propagator: nothing, or the usual ones if there would be none at all."""
+    names = [each.strip() for each in os.environ.get("OTEL_PROPAGATORS", "").split(",")]
+    left = [each for each in names if each in known or each.lower() == "none" or (each and is_the_apps(each))]
+    if name:
+        instead = " and left out" if left else "; tracecontext,baggage is used"
+        report.say(f"OTEL_PROPAGATORS: '{name}' is unknown{instead}; known are {', '.join(sorted(known))}")
+    return "otel_injection.propagation:" + ("NoPropagator" if left or name != names[0] else "usual")
+
+
+def _context(name: str, known: Mapping[str, str], _is_the_apps: object) -> str:
+    if name.strip():
+        report.say(f"OTEL_PYTHON_CONTEXT: '{name}' is unknown; contextvars_context is used")
+    return known["contextvars_context"]
+
+
+_INSTEAD: dict[str, Any] = {"opentelemetry_propagator": _propagator, "opentelemetry_context": _context}
+"""By group, what gives the target for a name that nothing answers to."""

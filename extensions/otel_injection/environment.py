@@ -1,68 +1,32 @@
-"""The environment as the SDK's private copy sees it: an empty variable is not set, and one that is absurd neither.
+"""The environment as OpenTelemetry's private copies see it: an empty variable is not set, and an absurd one neither.
 
-The specification wants both so. Upstream raises for some, which would leave the process without any telemetry.
+The specification wants both so; upstream raises for some, which would leave the process without any telemetry. In the
+private copies ``os.environ`` is rewritten to ``ENVIRON``. Nothing is read before it is asked for: apps change their
+environment after their start.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 from otel_injection import report
 
-_EXEMPLAR_FILTERS = ("always_on", "always_off", "trace_based")
-
-
-def _number(least: float, kind: type[float] = int) -> Callable[[str], bool]:
-    def usable(text: str) -> bool:
-        try:
-            return least <= kind(text) < 1e12
-        except ValueError:
-            return False
-
-    return usable
-
-
-def _batch(prefix: str) -> dict[str, Callable[[str], bool]]:
-    def fits(text: str) -> bool:
-        queue = ENVIRON.get(f"{prefix}_MAX_QUEUE_SIZE", "2048")
-        return _number(1)(text) and int(text) <= int(queue or 2048)
-
-    return {
-        f"{prefix}_SCHEDULE_DELAY": _number(1),
-        f"{prefix}_EXPORT_TIMEOUT": _number(1),
-        f"{prefix}_MAX_QUEUE_SIZE": _number(512),
-        f"{prefix}_MAX_EXPORT_BATCH_SIZE": fits,
-    }
-
-
-def _limit(text: str) -> bool:
-    return text.lower() == "none" or _number(0)(text)
-
-
-_USABLE: dict[str, Callable[[str], bool]] = {
-    **_batch("OTEL_BSP"),
-    **_batch("OTEL_BLRP"),
-    "OTEL_METRIC_EXPORT_INTERVAL": _number(1, float),
-    "OTEL_METRIC_EXPORT_TIMEOUT": _number(1, float),
-    "OTEL_METRICS_EXEMPLAR_FILTER": lambda text: text in _EXEMPLAR_FILTERS,
-}
+_QUEUES = {f"{each}_MAX_EXPORT_BATCH_SIZE": f"{each}_MAX_QUEUE_SIZE" for each in ("OTEL_BSP", "OTEL_BLRP")}
+_ANY_TEXT_IS_YES = "OTEL_PYTHON_INSTRUMENTATION_HTTP_CAPTURE_ALL_METHODS"
 
 
 class Environ:
-    """What the SDK uses of ``os.environ``; ``hidden`` variables are as if not set."""
+    """What private copies use of ``os.environ``; ``hidden`` variables are as if not set."""
 
     def __init__(self, *hidden: str) -> None:
         self._hidden = hidden
 
     def get(self, name: str, default: str | None = None) -> str | None:
-        """Return a variable's value, or the default if it has none that is usable."""
-        value = os.environ.get(name, "").strip()
-        if not value or name in self._hidden:
-            return default
-        usable = _limit if name.startswith("OTEL_") and name.endswith("_LIMIT") else _USABLE.get(name)
-        if usable is not None and not usable(value):
-            report.say(f"{name}: '{value}' cannot be used; the default is")
+        """Return what of a variable's value is usable, or ``default`` if nothing is."""
+        value = _read(name)  # with each request for some variables, which are rarely set
+        if name in _QUEUES:
+            return _no_more_than_the_queue(name, value or default)
+        if value is None or name in self._hidden or (name == _ANY_TEXT_IS_YES and value == "False"):
             return default
         return value
 
@@ -77,3 +41,54 @@ class Environ:
 
 
 ENVIRON = Environ()
+
+_known: dict[str, tuple[str, str | None]] = {}
+"""By variable the text that was read last, and what of it is usable."""
+
+
+def name_the_unusable() -> None:
+    """Say of each variable in the table that is set to something unusable, whoever reads it; in one line, once."""
+    from otel_injection.variables import TABLE
+
+    for name in tuple(os.environ):
+        if name in TABLE:
+            _read(name)
+
+
+def _read(name: str) -> str | None:
+    text = os.environ.get(name)
+    if not text or text.isspace():
+        return None
+    known = _known.get(name)
+    if known is None or known[0] != text:
+        known = _known[name] = (text, _usable(name, text.strip()))
+    return known[1]
+
+
+def _usable(name: str, text: str) -> str | None:
+    from otel_injection.values import read
+    from otel_injection.variables import TABLE, UNUSED
+
+    variable = TABLE.get(name)
+    if variable is None:
+        return text
+    usable, wrong = read(variable, text)
+    if wrong and (usable is not None or variable.section == UNUSED):
+        report.say(f"{name}: {wrong}")
+    elif wrong:
+        instead = f"{variable.default} is used" if variable.default else "it is ignored"
+        shown = "its value" if variable.secret else f"'{text}'"
+        report.say(f"{name}: {shown} {wrong}; {instead}", kind=f"{name}={text}")
+    return usable
+
+
+def _no_more_than_the_queue(name: str, value: str | None) -> str | None:
+    """Return the size of a batch such that it fits in its queue; upstream refuses another one."""
+    from otel_injection.variables import default
+
+    queue = _read(_QUEUES[name]) or default(_QUEUES[name])
+    if value is None or int(value) <= int(queue):
+        return value
+    if _read(name):
+        report.say(f"{name}: '{value}' is more than the queue holds; {queue} is used")
+    return queue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from otel_injection import hooks, report
@@ -25,8 +24,7 @@ def _hook(logging: Any) -> None:
         from otel_injection import correlation
 
         correlation.hook(logging)
-    wanted = os.environ.get("OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION", "true").strip().lower() == "true"
-    wanted = wanted and names("OTEL_LOGS_EXPORTER", "otlp") != ["none"]
+    wanted = flag("OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION", True) and names("OTEL_LOGS_EXPORTER", "otlp") != ["none"]
     original = logging.Logger.callHandlers
     if getattr(original, "_otel_injection", False):
         return

@@ -7,7 +7,6 @@ handler is added to the root logger, whose ``lastResort``, ``basicConfig`` and o
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +15,9 @@ from opentelemetry._logs import _internal
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 
 from otel_injection import record, report
+from otel_injection.environment import ENVIRON
 from otel_injection.pipeline import PIPELINE
-from otel_injection.settings import forced
+from otel_injection.settings import flag, forced
 
 _DEPTH = 5
 """How deep collections within collections are kept as such."""
@@ -126,9 +126,9 @@ class Recorder:
                 return {key: _plain(value) for key, value in attributes.items()}, event_name
 
         self._handler = Handler(
-            level=_get_log_level(os.environ.get("OTEL_PYTHON_LOG_HANDLER_LEVEL") or None) or 0,
+            level=_get_log_level(ENVIRON.get("OTEL_PYTHON_LOG_HANDLER_LEVEL")) or 0,
             logger_provider=OURS,
-            log_code_attributes=os.environ.get("OTEL_PYTHON_LOG_CODE_ATTRIBUTES", "").strip().lower() == "true",
+            log_code_attributes=flag("OTEL_PYTHON_LOG_CODE_ATTRIBUTES"),
         )
 
     def record(self, record: Any) -> None:

@@ -1,12 +1,15 @@
 # ruff: noqa: ARG002 - the interface names the arguments
-"""A propagator for names in ``OTEL_PROPAGATORS`` that nothing answers to."""
+"""Propagators for names in ``OTEL_PROPAGATORS`` that nothing answers to."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
+from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 
 class NoPropagator(TextMapPropagator):
@@ -23,3 +26,8 @@ class NoPropagator(TextMapPropagator):
     def fields(self) -> set[str]:
         """Name no carrier fields."""
         return set()
+
+
+def usual() -> TextMapPropagator:
+    """Return what propagates where nothing is set: trace context and baggage as W3C has them."""
+    return CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])

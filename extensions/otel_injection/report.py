@@ -10,6 +10,9 @@ PREFIX = "otel-injection: "
 _INTERVAL = 3600.0
 """Seconds for which a message of the same kind is not repeated."""
 
+_LONGEST = 600
+"""Characters of a line: values that are named in one may be pages."""
+
 _last: dict[str, float] = {}
 
 
@@ -42,4 +45,6 @@ def _write(message: str) -> None:
     stream = sys.__stderr__  # what an app puts in its place may log, capture or count what is written
     if stream is not None:
         line = " ".join(message.split())
+        if len(line) > _LONGEST:
+            line = f"{line[:_LONGEST]}..."
         os.write(stream.fileno(), f"{PREFIX}{line}\n".encode("utf-8", "backslashreplace"))

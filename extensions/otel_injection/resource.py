@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from opentelemetry.sdk import resources
@@ -19,6 +20,7 @@ from otel_injection.settings import names
 
 _INSTANCE_ID = "service.instance.id"
 _DETECTORS = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
+_GROUP = "opentelemetry_resource_detector"
 
 
 def _in_turn(detectors: Any, initial_resource: Resource | None = None, timeout: int = 5) -> Resource:  # noqa: ARG001
@@ -41,12 +43,8 @@ resources.environ = Environ(_DETECTORS)  # type: ignore[attr-defined, assignment
 
 
 def create() -> Resource:
-    """Return the resource; detectors that ``OTEL_EXPERIMENTAL_RESOURCE_DETECTORS`` names run one after the other."""
-    resource = _DEFAULT_RESOURCE
-    for name in names(_DETECTORS):
-        if name not in ("otel", "*"):
-            resource = resource.merge(_detect(name))
-    resource = resource.merge(Resource(_process())).merge(OTELResourceDetector().detect())
+    """Return the resource; what the environment says of the service wins over what detectors find."""
+    resource = _in_turn(_detectors()).merge(Resource(_process())).merge(OTELResourceDetector().detect())
     base = str(resource.attributes.get(_INSTANCE_ID) or os.uname().nodename)
     service = (
         resource.attributes.get("service.name") or f"unknown_service:{os.path.basename(sys.executable or 'python')}"
@@ -65,15 +63,22 @@ def step_back(resource: Resource) -> None:
         record.instance(taken)
 
 
-def _detect(name: str) -> Resource:
-    try:
-        detector = next(iter(entry_points(group="opentelemetry_resource_detector", name=name))).load()()
-        return detector.detect()  # type: ignore[no-any-return]
-    except StopIteration:
-        report.say(f"{_DETECTORS}: '{name}' is unknown and left out")
-    except Exception as error:
-        report.say(f"{_DETECTORS}: '{name}' failed and is left out: {type(error).__name__}: {error}")
-    return Resource.get_empty()
+def _detectors() -> Iterator[Any]:
+    """Make the detectors that ``OTEL_EXPERIMENTAL_RESOURCE_DETECTORS`` names; ``*`` stands for all that are known.
+
+    Not among those is upstream's for ``service.instance.id``, which is ``identity``'s.
+    """
+    chosen = names(_DETECTORS)
+    if "*" in chosen:
+        chosen += [each.name for each in entry_points(group=_GROUP) if each.name != "service_instance"]
+    for name in dict.fromkeys(chosen):
+        if name not in ("otel", "*"):
+            try:
+                yield next(iter(entry_points(group=_GROUP, name=name))).load()()
+            except StopIteration:
+                report.say(f"{_DETECTORS}: '{name}' is unknown and left out")
+            except Exception as error:
+                report.say(f"{_DETECTORS}: '{name}' failed and is left out: {type(error).__name__}: {error}")
 
 
 def _process() -> dict[str, Any]:

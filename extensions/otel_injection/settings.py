@@ -1,4 +1,4 @@
-"""Settings that the injection reads itself, from the environment; OpenTelemetry's own are read by its packages."""
+"""Settings that the injection reads before there is anything of OpenTelemetry; for all the others see ``variables``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import os
 from otel_injection import report
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
 
 
-def flag(name: str) -> bool:
-    """Return whether a switch that is off by default has been turned on."""
-    return os.environ.get(name, "").strip().lower() in _TRUE
+def flag(name: str, default: bool = False) -> bool:
+    """Return how a switch stands; one that is set to neither is as if not set."""
+    text = os.environ.get(name, "").strip().lower()
+    return text in _TRUE or (default and text not in _FALSE)
 
 
 def seconds(name: str, default: float) -> float:
@@ -24,14 +26,15 @@ def seconds(name: str, default: float) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value < 1e9:
-        report.say(f"{name}: '{text}' is not a number of seconds; {default:g} is used")
+        report.say(f"{name}: '{text}' is not a number of seconds; {default:g} is used", kind=f"{name}={text}")
         return default
     return value
 
 
 def names(name: str, default: str = "") -> list[str]:
     """Return a list of names that are separated by commas."""
-    return [each.strip() for each in (os.environ.get(name) or default).split(",") if each.strip()]
+    given = [each.strip() for each in os.environ.get(name, "").split(",") if each.strip()]
+    return given or [each for each in default.split(",") if each]
 
 
 def text(name: str) -> str:

@@ -137,6 +137,37 @@ def test_private_loggers_are_outside_of_the_apps_hierarchy() -> None:
     assert rewrite(source, "opentelemetry.trace", OWNERSHIP) == source
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("from os import environ", "from otel_injection.environment import ENVIRON as environ"),
+        (
+            "from os import environ, linesep",
+            "from os import linesep; from otel_injection.environment import ENVIRON as environ",
+        ),
+        (
+            "import os\nos.getenv('A')",
+            "import os\n__import__('otel_injection.environment').environment.ENVIRON.get('A')",
+        ),
+        (
+            "import os\n'A' in os.environ",
+            "import os\n'A' in __import__('otel_injection.environment').environment.ENVIRON",
+        ),
+        ("def app(environ):\n    environ.get('A')", "def app(environ):\n    environ.get('A')"),
+    ],
+)
+def test_private_copies_see_no_absurd_environment(before: str, after: str) -> None:
+    """The API's copy, which the app may have without us, reads the real one."""
+    assert rewrite(before.encode(), "packaging.anything", OWNERSHIP).decode() == after
+    assert rewrite(before.encode(), "opentelemetry.trace", OWNERSHIP).decode() == before
+
+
+@pytest.mark.parametrize("source", [b"from os import getenv", b"from os import environ as e"])
+def test_an_unusual_import_of_the_environment_fails_the_build(source: bytes) -> None:
+    with pytest.raises(UserError, match="line 1"):
+        rewrite(source, "packaging.anything", OWNERSHIP)
+
+
 def test_a_dependency_that_no_table_names_fails_the_build() -> None:
     with pytest.raises(UserError, match="'newcomer'"):
         rewrite(b"import newcomer.part", "opentelemetry.instrumentation.new", OWNERSHIP)

@@ -35,7 +35,7 @@ def test_an_absurd_duration_costs_one_line(monkeypatch: pytest.MonkeyPatch, said
     assert said.getvalue() == f"otel-injection: X: '{text}' is not a number of seconds; 2 is used\n"
 
 
-@pytest.mark.parametrize(("text", "names"), [("", ["a"]), (",", []), (" b , c,", ["b", "c"])])
+@pytest.mark.parametrize(("text", "names"), [("", ["a"]), (" ", ["a"]), (",", ["a"]), (" b , c,", ["b", "c"])])
 def test_a_list_is_read(monkeypatch: pytest.MonkeyPatch, text: str, names: list[str]) -> None:
     monkeypatch.setenv("X", text)
     assert settings.names("X", "a") == names

@@ -35,14 +35,18 @@ def find(endpoint: Endpoint) -> Proxy | None:
         return None
     if proxy_bypass(endpoint.host) or proxy_bypass(f"{endpoint.host}:{endpoint.port}"):
         return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port or 80
+    except ValueError as error:
+        raise UnusableError(f"the proxy's address cannot be used ({error}); change {endpoint.scheme}_proxy") from None
     if parts.scheme != "http" or not parts.hostname:
         raise UnusableError(f"a proxy of the kind '{parts.scheme}' is not supported; change {endpoint.scheme}_proxy")
     authorization = None
     if parts.username is not None:
         secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         authorization = "Basic " + b64encode(secret.encode()).decode()
-    return Proxy(parts.hostname, parts.port or 80, authorization)
+    return Proxy(parts.hostname, port, authorization)
 
 
 def _is_loopback(host: str) -> bool:

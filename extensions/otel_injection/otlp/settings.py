@@ -15,12 +15,16 @@ from urllib.parse import unquote, urlsplit
 
 from opentelemetry.sdk.version import __version__
 
+from otel_injection.variables import default
+
 Report = Callable[[str], object]
 """Takes one line for people: what happened, and what to do."""
 
 _PROTOCOLS = ("http/protobuf", "grpc")
-_DEFAULT_ENDPOINTS = {"http/protobuf": "http://localhost:4318", "grpc": "http://localhost:4317"}
-_DEFAULT_TIMEOUT = 10.0
+_DEFAULT_ENDPOINTS = {"http/protobuf": default("OTEL_EXPORTER_OTLP_ENDPOINT"), "grpc": "http://localhost:4317"}
+_DEFAULT_PROTOCOL = default("OTEL_EXPORTER_OTLP_PROTOCOL")
+_DEFAULT_TIMEOUT = float(default("OTEL_EXPORTER_OTLP_TIMEOUT"))
+_DEFAULT_COMPRESSION = default("OTEL_EXPORTER_OTLP_COMPRESSION")
 _COMPRESSIONS = ("gzip", "deflate", "none")
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -109,23 +113,23 @@ def _endpoint(signal: str, protocol: str, scheme: str, given: Iterator[tuple[str
         endpoint = _parse(value)
         return endpoint if own else _parse(f"{value.removesuffix('/')}/v1/{signal}")
 
-    default = _DEFAULT_ENDPOINTS[protocol]
+    usual = _DEFAULT_ENDPOINTS[protocol]
     for variable, value in given:
         own = variable != "OTEL_EXPORTER_OTLP_ENDPOINT"
         try:
             return read(value, own)
         except ValueError as error:
-            report(f"{variable}: '{_shown(value)}' is ignored: {error}; it must look like {default}")
-    return read(default, own=False)
+            report(f"{variable}: '{_shown(value)}' is ignored: {error}; it must look like {usual}")
+    return read(usual, own=False)
 
 
 def _protocol(given: Iterator[tuple[str, str]], report: Report) -> str:
     for variable, value in given:
         if value.lower() in _PROTOCOLS:
             return value.lower()
-        report(f"{variable}: '{value}' is not supported; http/protobuf is used")
+        report(f"{variable}: '{value}' is not supported; {_DEFAULT_PROTOCOL} is used")
         break
-    return "http/protobuf"
+    return _DEFAULT_PROTOCOL
 
 
 def _parse(url: str) -> Endpoint:
@@ -153,7 +157,7 @@ def _shown(url: str) -> str:
 def _headers(given: Iterator[tuple[str, str]], report: Report) -> dict[str, str]:
     headers: dict[str, str] = {}
     for variable, value in given:
-        for item in filter(None, map(str.strip, value.split(","))):
+        for position, item in enumerate(filter(None, map(str.strip, value.split(","))), start=1):
             name, separator, content = (part.strip() for part in item.partition("="))
             name = unquote(name).strip().lower()
             if _ENCODED_VALUE.fullmatch(content):
@@ -162,8 +166,8 @@ def _headers(given: Iterator[tuple[str, str]], report: Report) -> dict[str, str]
                 separator = ""
             if separator and _HEADER_NAME.fullmatch(name) and not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", content):
                 headers[name] = content
-            else:  # the value may be a secret
-                report(f"{variable}: the entry '{name}' is unusable and left out; it must look like name=url%20encoded")
+            else:  # any part of it may be a secret
+                report(f"{variable}: entry {position} is unusable and left out; it must look like name=url%20encoded")
         break  # the headers for one signal replace those for all
     return headers
 
@@ -185,4 +189,4 @@ def _compression(given: Iterator[tuple[str, str]], report: Report) -> str:
         if value.lower() in _COMPRESSIONS:
             return value.lower()
         report(f"{variable}: '{value}' is unknown and ignored; it can be gzip, deflate or none")
-    return "none"
+    return _DEFAULT_COMPRESSION
