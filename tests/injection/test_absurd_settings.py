@@ -31,7 +31,7 @@ PROGRAM = f"""{WORK}
         return str(number)
 
     def request(path):
-        environ = {{"PATH_INFO": path, "HTTP_X_COLOUR": "red"}}
+        environ = {{"PATH_INFO": path, "REQUEST_URI": path, "HTTP_X_COLOUR": "red"}}
         setup_testing_defaults(environ)
         print(b"".join(app(environ, lambda status, headers, error=None: print(status))).decode())
 
@@ -101,6 +101,12 @@ class Result:
 
 Run = Callable[[str], Result]
 
+_CHOSEN = {
+    "OTEL_INJECTION_SPAN_PROCESSORS": "drop_probes,drop_urls,add_attributes,mask",
+    "OTEL_INJECTION_DROP_URLS": "/metrics",
+}
+"""What reads the processors' settings and drops nothing here."""
+
 
 @pytest.fixture(scope="module")
 def run(
@@ -128,7 +134,7 @@ def _run(row: Row, interpreter: Path, mount: Path, folder: Path) -> Result:
         runner = Runner(interpreter, mount, receiver.endpoint, folder)
         env = row.env
         if row.variables[0].section == PROCESSORS:
-            env = {"OTEL_INJECTION_SPAN_PROCESSORS": "drop_probes,drop_urls,add_attributes,mask"} | env
+            env = {**_CHOSEN, **env}
         if any(ENDPOINTS in each.names for each in row.variables):
             env |= _own_endpoints(receiver)
         done = runner.run(PROGRAM, env=env)
