@@ -10,26 +10,18 @@ from pathlib import Path
 import pytest
 
 from otel_injection import report, settings, wrapper
-
-
-@pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What is written on the process's stderr."""
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "__stderr__", stream)
-    report._last.clear()
-    return stream
+from tests.unit.conftest import Said
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("", 2), (" ", 2), ("0", 0), ("1.5", 1.5), (" 3 ", 3)])
-def test_a_duration_is_read(monkeypatch: pytest.MonkeyPatch, said: io.StringIO, text: str, seconds: float) -> None:
+def test_a_duration_is_read(monkeypatch: pytest.MonkeyPatch, said: Said, text: str, seconds: float) -> None:
     monkeypatch.setenv("X", text)
     assert settings.seconds("X", 2) == seconds
     assert said.getvalue() == ""
 
 
 @pytest.mark.parametrize("text", ["-1", "nan", "inf", "soon", "1e99", "1s", "\N{SNOWMAN}"])
-def test_an_absurd_duration_costs_one_line(monkeypatch: pytest.MonkeyPatch, said: io.StringIO, text: str) -> None:
+def test_an_absurd_duration_costs_one_line(monkeypatch: pytest.MonkeyPatch, said: Said, text: str) -> None:
     monkeypatch.setenv("X", text)
     assert [settings.seconds("X", 2) for _ in range(3)] == [2, 2, 2]
     assert said.getvalue() == f"otel-injection: X: '{text}' is not a number of seconds; 2 is used\n"
@@ -41,7 +33,7 @@ def test_a_list_is_read(monkeypatch: pytest.MonkeyPatch, text: str, names: list[
     assert settings.names("X", "a") == names
 
 
-def test_a_message_is_one_line_and_said_once(said: io.StringIO) -> None:
+def test_a_message_is_one_line_and_said_once(said: Said) -> None:
     for _ in range(3):
         report.say("two\nlines", kind="x")
     assert said.getvalue() == "otel-injection: two lines\n"
@@ -56,9 +48,7 @@ def test_a_stderr_that_cannot_be_written_is_no_obstacle(monkeypatch: pytest.Monk
     report.say("\N{SNOWMAN}")
 
 
-def test_what_the_app_has_put_in_the_place_of_stderr_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch, said: io.StringIO
-) -> None:
+def test_what_the_app_has_put_in_the_place_of_stderr_is_left_alone(monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     report.say("hello")
     assert said.getvalue() == "otel-injection: hello\n"

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
-import sys
 
 import pytest
 
-from otel_injection import environment, report
+from otel_injection import environment
 from otel_injection.environment import ENVIRON, Environ
-
-
-@pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What is written on the process's stderr."""
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "__stderr__", stream)
-    report._last.clear()
-    environment._known.clear()
-    return stream
-
+from tests.unit.conftest import Said
 
 NUMBER = "OTEL_METRIC_EXPORT_INTERVAL"
 WHOLE = "OTEL_BSP_SCHEDULE_DELAY"
@@ -54,9 +42,7 @@ OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
         ("OTEL_SERVICE_NAME", " \t", "default"),
     ],
 )
-def test_a_usable_value_is_used(
-    monkeypatch: pytest.MonkeyPatch, said: io.StringIO, name: str, text: str, value: str
-) -> None:
+def test_a_usable_value_is_used(monkeypatch: pytest.MonkeyPatch, said: Said, name: str, text: str, value: str) -> None:
     monkeypatch.setenv(name, text)
     assert ENVIRON.get(name, "default") == value
     assert (name in ENVIRON) == (value != "default")
@@ -66,12 +52,13 @@ def test_a_usable_value_is_used(
 @pytest.mark.parametrize("name", [NUMBER, WHOLE, LIMIT, SWITCH, FILTER, FORMAT])
 @pytest.mark.parametrize("text", ["pigeon", "-1", "nan", "inf", "9" * 5000, "%(x)s", os.fsdecode(b"\xff")])
 def test_an_unusable_value_is_named_and_the_default_used(
-    monkeypatch: pytest.MonkeyPatch, said: io.StringIO, name: str, text: str
+    monkeypatch: pytest.MonkeyPatch, said: Said, name: str, text: str
 ) -> None:
     monkeypatch.setenv(name, text)
     assert [ENVIRON.get(name, "default") for _ in range(3)] == ["default"] * 3
     environment.name_the_unusable()
-    assert said.getvalue().startswith(f"otel-injection: {name}: '{text[:100]}")
+    shown = text[:100].encode(errors="backslashreplace").decode()
+    assert said.getvalue().startswith(f"otel-injection: {name}: '{shown}")
     assert said.getvalue().count("\n") == 1
     assert len(said.getvalue()) < 700
 
@@ -86,7 +73,7 @@ def test_an_unusable_value_is_named_and_the_default_used(
     ],
 )
 def test_of_a_list_is_used_what_can_be(
-    monkeypatch: pytest.MonkeyPatch, said: io.StringIO, name: str, text: str, value: str, left_out: str
+    monkeypatch: pytest.MonkeyPatch, said: Said, name: str, text: str, value: str, left_out: str
 ) -> None:
     monkeypatch.setenv(name, text)
     assert ENVIRON.get(name, "default") == value
@@ -105,7 +92,7 @@ def test_of_a_list_is_used_what_can_be(
     ],
 )
 def test_a_batch_fits_in_its_queue(
-    monkeypatch: pytest.MonkeyPatch, said: io.StringIO, queue: str | None, batch: str | None, used: str, lines: int
+    monkeypatch: pytest.MonkeyPatch, said: Said, queue: str | None, batch: str | None, used: str, lines: int
 ) -> None:
     for name, value in (("OTEL_BSP_MAX_QUEUE_SIZE", queue), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", batch)):
         if value:
@@ -137,7 +124,7 @@ def test_what_upstream_takes_for_yes_whatever_it_is_can_be_switched_off(monkeypa
     assert ENVIRON.get(name) == "True"
 
 
-def test_what_has_no_effect_is_named(monkeypatch: pytest.MonkeyPatch, said: io.StringIO) -> None:
+def test_what_has_no_effect_is_named(monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
     monkeypatch.setenv("OTEL_LOG_LEVEL", "debug")
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/metrics")
     environment.name_the_unusable()
