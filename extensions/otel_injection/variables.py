@@ -579,6 +579,23 @@ VARIABLES = (
         "`mask`: regular expressions; what matches is replaced wherever it stands",
     ),
     Variable(
+        PROCESSORS, "OTEL_INJECTION_METRIC_PROCESSORS", ELSEWHERE, "", "the processors of measurements, in their order"
+    ),
+    Variable(
+        PROCESSORS,
+        "OTEL_INJECTION_METRIC_DROP_ATTRIBUTES",
+        ELSEWHERE,
+        "",
+        "`drop_attributes`: keys, such as `http.target,net.host.port`",
+    ),
+    Variable(
+        PROCESSORS,
+        "OTEL_INJECTION_METRIC_CARDINALITY_LIMIT",
+        ELSEWHERE,
+        "2000",
+        "`limit_cardinality`: sets of attributes by instrument; the rest carries `otel.metric.overflow=true`",
+    ),
+    Variable(
         OTHERS,
         "http_proxy",
         ELSEWHERE,
