@@ -12,9 +12,9 @@ import hashlib
 import os
 from typing import Any
 
+from otel_injection.descriptors import out_of_the_way
+
 _SLOTS = 1024
-_LOWEST = 200
-"""Number of the first file descriptor to be used for the lock."""
 _held: Any = None
 
 
@@ -35,7 +35,7 @@ def claim(base: str, first: int = 0) -> str:
                 if error.errno != 98:  # EADDRINUSE
                     break
             else:
-                _held = _out_of_the_way(lock)
+                _held = out_of_the_way(lock)
                 return f"{base}-{slot}" if slot else base
     except Exception:  # a platform without such sockets
         pass
@@ -47,18 +47,6 @@ def step_back(identity: str) -> str:
     if _held is None or not _held.getsockname().endswith(b"/0"):
         return identity
     return claim(identity, 1)
-
-
-def _out_of_the_way(lock: Any) -> Any:
-    """Return the same lock under a high number: the low ones are those that an app counts on, or closes."""
-    try:
-        import fcntl
-
-        high = type(lock)(fileno=fcntl.fcntl(lock.fileno(), fcntl.F_DUPFD_CLOEXEC, _LOWEST))
-    except (ImportError, OSError):
-        return lock
-    lock.close()
-    return high
 
 
 def release() -> None:

@@ -987,7 +987,7 @@ CHILDREN = {
             import subprocess, sys, os
             {SELL}
             r, w = os.pipe()
-            p = subprocess.Popen([sys.executable, '-c', 'import os; print(os.listdir("/proc/self/fd"))'], stdout=subprocess.PIPE)
+            p = subprocess.Popen([sys.executable, '-c', 'import os; print(3 in map(int, os.listdir("/proc/self/fd")))'], stdout=subprocess.PIPE)
             print(p.communicate())
         """,
         logs=["sold"],

@@ -12,6 +12,7 @@ import time
 from _thread import get_native_id
 
 from otel_injection import report
+from otel_injection.descriptors import out_of_the_way
 from otel_injection.lifecycle import gevent, supervising, uwsgi
 from otel_injection.lifecycle.gevent import allocate_lock, start_new_thread
 from otel_injection.settings import exit_timeout
@@ -39,7 +40,8 @@ class _Watch:
         from otel_injection.lifecycle.native import Handler
 
         self.pid = os.getpid()
-        self._reading, self._writing = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        pair = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        self._reading, self._writing = map(out_of_the_way, pair)
         self._reading.setblocking(True)
         self._reading.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
         self._writing.setblocking(False)
