@@ -547,7 +547,7 @@ LOOKS = {
                 m.version('opentelemetry-api')
             except m.PackageNotFoundError as e:
                 print(e)
-            print(sorted({{e.group for e in m.entry_points()}} if hasattr(m.entry_points(), 'select') else []))
+            print([d.metadata['Name'] for d in m.distributions() if 'opentelemetry' in str(d.entry_points)])
         """,
         logs=["sold"],
     ),
