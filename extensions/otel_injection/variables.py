@@ -129,7 +129,7 @@ VARIABLES = (
         "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS",
         ELSEWHERE,
         "otel",
-        "`host`, `os`, `process`, `otel`, those of the app's packages, `*` for all; `process.pid` and "
+        "`container`, `host`, `os`, `process`, `otel`, those of the app's packages, `*` for all; `process.pid` and "
         "`process.runtime.*` are always there",
     ),
     Variable(
