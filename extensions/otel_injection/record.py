@@ -87,7 +87,7 @@ def count(signal: str, exported: int, rejected: int, failed: int, problem: str =
             "at": int(time.time()),
         }
         if _pid == os.getpid() and _is_ours():
-            line = _json(_counts).encode("utf-8", "backslashreplace")
+            line = _json(dict(_counts)).encode("utf-8", "backslashreplace")
             if len(line) < COUNTS:
                 os.pwrite(_number, line.ljust(COUNTS - 1) + b"\n", 0)
     except OSError:
