@@ -71,7 +71,7 @@ class Server:
         return response.status == 200
 
     def wait_until_up(self, timeout: float = 30.0) -> None:
-        """Ask for one page after another until one comes: a busy server may have seen what it did not answer in time."""
+        """Ask for one page after another until one comes: a busy one may have seen what it left unanswered."""
         deadline = time.monotonic() + timeout
         numbers = itertools.count()
         while not self.get(next(numbers)):
