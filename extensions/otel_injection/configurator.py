@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.util._importlib_metadata import entry_points
 
-from otel_injection import environment, record, report, resource, workers
+from otel_injection import environment, faster, record, report, resource, workers
 from otel_injection.lifecycle import supervising
 from otel_injection.settings import names
 from otel_injection.state import State
@@ -37,6 +37,7 @@ class Configurator(_BaseConfigurator):
 
     def _configure(self, **_kwargs: Any) -> State:
         _keep_forks_quiet()
+        faster.use()
         workers.use(standing=not supervising.supervises())
         used: dict[str, Any] = {}
         environment.name_the_unusable()

@@ -1,0 +1,112 @@
+"""Replaces the slowest helpers of the SDK by faster ones with the same results, each with upstream's as its fall-back.
+
+Attributes are most often a dictionary of texts and numbers; upstream looks at every value several times, recursively,
+in case it is something else. Where something else is found here, upstream's own code runs.
+"""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from typing import Any
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk import trace
+from opentelemetry.sdk.metrics._internal import _view_instrument_match, instrument
+from opentelemetry.sdk.metrics._internal.measurement import Measurement
+
+_SIMPLE = frozenset({str, int, float, bool, bytes, type(None)})
+
+
+def use() -> None:
+    """Put the replacements in place, unless the SDK or the API is built otherwise than is known here."""
+    if hasattr(BoundedAttributes, "_setitem_locked") and hasattr(BoundedAttributes, "_set_items"):
+        trace.BoundedAttributes = SpanAttributes  # type: ignore[attr-defined]
+    if hasattr(_view_instrument_match, "_hash_attributes"):
+        _view_instrument_match._hash_attributes = attributes_key  # type: ignore[assignment]
+    if list(Measurement.__dataclass_fields__) == ["value", "time_unix_nano", "instrument", "context", "attributes"]:
+        instrument.Measurement = QuickMeasurement  # type: ignore[attr-defined]
+
+
+def _simple(attributes: Any) -> bool:
+    """Return whether these are a dictionary that upstream would copy as it is."""
+    if type(attributes) is not dict:
+        return False
+    for key, value in attributes.items():  # noqa: SIM110 - all() takes twice as long
+        if type(key) is not str or not key or type(value) not in _SIMPLE:
+            return False
+    return True
+
+
+_hash_attributes = _view_instrument_match._hash_attributes
+
+
+def attributes_key(attributes: Any) -> Any:
+    """Return what is equal for equal attributes of the same types, in whatever order, and for no others."""
+    if not _simple(attributes):
+        return _hash_attributes(attributes)
+    return frozenset([(key, value, type(value)) for key, value in attributes.items()])
+
+
+class QuickMeasurement(Measurement):
+    """A measurement; see there."""
+
+    def __init__(
+        self, value: float, time_unix_nano: int, instrument: Any, context: Any, attributes: Any = None
+    ) -> None:
+        if attributes is not None and not _simple(attributes):
+            super().__init__(value, time_unix_nano, instrument, context, attributes)
+            return
+        own = self.__dict__  # upstream's class is frozen
+        own["value"] = value
+        own["time_unix_nano"] = time_unix_nano
+        own["instrument"] = instrument
+        own["context"] = context
+        own["attributes"] = attributes and dict(attributes)
+
+
+class _AnyBounded(ABCMeta):
+    """Lets the SDK's ``isinstance`` mean upstream's class."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, BoundedAttributes)
+
+
+class SpanAttributes(BoundedAttributes, metaclass=_AnyBounded):
+    """The attributes of a span; see upstream's class."""
+
+    __module__ = BoundedAttributes.__module__
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if self._fits(key, value) and not self._immutable:
+            with self._lock:
+                own = self._dict
+                if key in own:
+                    del own[key]  # it moves to the end, as upstream has it
+                elif self.maxlen is not None and len(own) >= self.maxlen:
+                    self._setitem_locked(key, value)
+                    return
+                own[key] = value
+        else:
+            super().__setitem__(key, value)
+
+    def _set_items(self, attributes: Any) -> None:
+        room = self.maxlen is None or len(self._dict) + len(attributes) <= self.maxlen
+        if room and not self._immutable and type(attributes) is dict:
+            for key, value in attributes.items():
+                if not self._fits(key, value):
+                    break
+            else:
+                with self._lock:
+                    own = self._dict
+                    for key in attributes:
+                        own.pop(key, None)
+                    own.update(attributes)
+                return
+        super()._set_items(attributes)
+
+    def _fits(self, key: Any, value: Any) -> bool:
+        """Return whether upstream would keep the value as it is."""
+        kind = type(value)
+        if type(key) is not str or not key or kind not in _SIMPLE or self.maxlen == 0:
+            return False
+        return kind is not str or self.max_value_len is None or len(value) <= self.max_value_len
