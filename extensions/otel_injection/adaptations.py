@@ -38,6 +38,8 @@ def when_ready(name: str, act: Act) -> None:
     elif name in _CLASSES:
         act()
         _look_alike(*_CLASSES[name])
+        if name == "flask":
+            _ask_for_no_url()
     else:
         act()
 
@@ -61,6 +63,14 @@ def _look_alike(module: str, name: str) -> None:
         setattr(instrumented, attribute, getattr(original, attribute))
     instrumented.__init__.__wrapped__ = original.__init__
     instrumented._otel_injection = True
+
+
+def _ask_for_no_url() -> None:
+    """Where no URL is excluded, spare each request the URL to be put together, which takes longer than its span."""
+    instrumented: Any = sys.modules["flask"].Flask
+    excluded = getattr(instrumented, "_excluded_urls", None)
+    if getattr(excluded, "_excluded_urls", True) in ([], ()):
+        instrumented._excluded_urls = None
 
 
 def _before_first_middleware(act: Act) -> None:
