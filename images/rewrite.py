@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import cast
 
-from images import upstream_names
+from images import swallowing, upstream_names
 from images.cheaper_imports import cheaper
 from images.errors import UserError
 from images.ownership import ENVIRON, LAZY, NAMESPACES, PRIVATE, QUIET, Ownership
@@ -35,28 +35,18 @@ def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
     offsets = _line_offsets(source)
     tree = ast.parse(source, filename=name)
 
-    def span(node: ast.stmt | ast.expr) -> tuple[int, int]:
+    def span(node: ast.stmt | ast.expr | ast.ExceptHandler) -> tuple[int, int]:
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         return offsets[node.lineno - 1] + node.col_offset, offsets[node.end_lineno - 1] + node.end_col_offset
 
-    edits: list[Edit] = []
     private = ownership.private(name)
-    for node in ast.walk(tree):
-        replaced = _replaced(node, name) if private else None
-        if replaced is not None:
-            edits.append((*span(cast("ast.stmt | ast.expr", node)), replaced))
-        elif isinstance(node, ast.Import) and LAZY.get(name) == node.names[0].name:
-            edits.append((*span(node), _lazily(LAZY[name])))
-        elif isinstance(node, ast.Import):
-            edits += _edit_import(node, span(node), source, name, ownership)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            text = cheaper(node, name, ownership)
-            edits += [(*span(node), text)] if text else _edit_from(node, span(node), source, name, ownership)
-        elif isinstance(node, ast.Attribute):
-            edits += _edit_attribute(node, span(node), ownership)
+    edits = list(_edit_imports(tree, span, source, name, ownership))
     if not ownership.shared(name):
         edits += [(*span(node), b'""' + b"\n" * lines) for node, lines in _docstrings(tree)]
+    for part, before, after in swallowing.insertions(tree, name):
+        start, end = span(part) if isinstance(part, ast.expr) else (span(part)[0], span(part)[0] + len("except"))
+        edits += [(start, start, before.encode()), (end, end, after.encode())]
     if not private:
         return _apply(edits, source)
     edits += [(*span(node), text) for node, text in upstream_names.replacements(tree, name)]
@@ -69,6 +59,28 @@ def _docstrings(tree: ast.AST) -> Iterator[tuple[ast.expr, int]]:
         text = node.value if isinstance(node, ast.Expr) else None
         if isinstance(text, ast.Constant) and isinstance(text.value, str) and "copyright" not in text.value.lower():
             yield text, (text.end_lineno or text.lineno) - text.lineno
+
+
+def _edit_imports(
+    tree: ast.Module, span: Callable[[ast.stmt | ast.expr], tuple[int, int]], source: bytes, name: str, owned: Ownership
+) -> Iterator[Edit]:
+    private = owned.private(name)
+    for node in ast.walk(tree):
+        replaced = _replaced(node, name) if private else None
+        if replaced is not None:
+            yield (*span(cast("ast.stmt | ast.expr", node)), replaced)
+        elif isinstance(node, ast.Import) and LAZY.get(name) == node.names[0].name:
+            yield (*span(node), _lazily(LAZY[name]))
+        elif isinstance(node, ast.Import):
+            yield from _edit_import(node, span(node), source, name, owned)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            text = cheaper(node, name, owned)
+            if text:
+                yield (*span(node), text)
+            else:
+                yield from _edit_from(node, span(node), source, name, owned)
+        elif isinstance(node, ast.Attribute):
+            yield from _edit_attribute(node, span(node), owned)
 
 
 def _apply(edits: list[Edit], source: bytes) -> bytes:

@@ -51,7 +51,9 @@ def _start():
         from otel_injection import start
 
         start.start(mount)
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         reason = "its files in %s are incomplete or damaged (%s)" % (mount, sys.exc_info()[1])
         _record(reason)
         _leave_path(folder, mount)
@@ -65,7 +67,7 @@ def _record(reason):
         from otel_injection import record
 
         record.decide("failed", "damaged", reason)
-    except Exception:  # the line on stderr says it
+    except BaseException:  # the line on stderr says it
         pass
 
 
@@ -109,6 +111,8 @@ def _hand_on():
 
 try:
     _start()
-except Exception:
+except KeyboardInterrupt:
+    raise
+except BaseException:
     _decline("an error in its first file (%s)" % (sys.exc_info()[1],))
 _hand_on()

@@ -3,7 +3,32 @@
 from __future__ import annotations
 
 import os
+import sys
 
-from otel_injection import bundle
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def ours(kinds: Any = BaseException, *, asking: bool = False) -> Any:
+    """Return what an ``except`` clause is to catch: ``kinds``, and nothing if the exception is the app's.
+
+    Every boundary between the app and us is ``except ours() as error``. Whose an exception is, ``contain`` knows; it is
+    imported when there is one. ``asking`` is set where this very question fails.
+    """
+    error = sys.exc_info()[1]
+    trace = getattr(error, "__traceback__", None)
+    if trace is not None and trace.tb_next is None and type(error).__module__ == "builtins":
+        return () if isinstance(error, KeyboardInterrupt) else kinds  # raised here: as when a file is not there
+    try:
+        from otel_injection import contain
+
+        is_the_apps = error is not None and contain.is_the_apps(error)
+    except BaseException if asking else ours(asking=True):  # noqa: B030 - that module is damaged
+        is_the_apps = isinstance(error, KeyboardInterrupt)
+    return () if is_the_apps else kinds
+
+
+from otel_injection import bundle  # noqa: E402
 
 bundle.install(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

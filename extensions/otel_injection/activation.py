@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from otel_injection import adaptations, hooks, record, report, versions
+from otel_injection import adaptations, hooks, ours, record, report, versions
 from otel_injection._index import INSTRUMENTATIONS
 from otel_injection.lifecycle import ending
 from otel_injection.settings import disabled_instrumentations
@@ -53,7 +53,11 @@ class Instrumentation:
             self._missing.discard(trigger)
             if not self._missing and not self._acted:
                 self._acted = True
-                adaptations.when_ready(self.name, self.act)
+                try:
+                    adaptations.when_ready(self.name, self.act)
+                except BaseException:  # the app's: its import fails by it, and may be tried again
+                    self._acted = False
+                    raise
 
         return arrived
 
@@ -79,7 +83,7 @@ class Instrumentation:
             Distro().load_instrumentor(self, skip_dep_check=True)
             report.debug(f"{self.name}: instrumented")
             record.library(self.name, "instrumented", installed)
-        except Exception as error:
+        except ours() as error:
             record.library(self.name, "failed", f"{type(error).__name__}: {error}")
             report.say(f"{self.name} is not instrumented: {type(error).__name__}: {error}", kind=f"act {self.name}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from otel_injection import hooks, report
+from otel_injection import hooks, ours, report
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _before_first_middleware(act: Act) -> None:
             try:
                 _name_middleware()
                 prepare()
-            except Exception as error:
+            except ours() as error:
                 report.say(f"django is not instrumented: {type(error).__name__}: {error}")
         return load_middleware(self, *arguments, **keywords)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from otel_injection import bundle, entry_points, hooks
+from otel_injection import bundle, entry_points, hooks, ours, report
 from otel_injection._index import API_MODULES, API_VERSION
 from otel_injection.settings import forced
 
@@ -81,18 +81,22 @@ class _ApiFinder:
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002
         if fullname not in _LED:
             return None
-        if self._leads is None:
-            ours = app_version(sys.path, self._mount) <= _numbers(API_VERSION)
-            self._leads = ours and (forced() or not older_sdk(sys.path, self._mount))
-        if not self._leads:
-            return None
-        spec = bundle.spec(fullname)
-        if spec is not None:
-            return spec
-        from importlib.machinery import PathFinder
+        try:
+            if self._leads is None:
+                newer = app_version(sys.path, self._mount) <= _numbers(API_VERSION)
+                self._leads = newer and (forced() or not older_sdk(sys.path, self._mount))
+            if not self._leads:
+                return None
+            spec = bundle.spec(fullname)
+            if spec is not None:
+                return spec
+            from importlib.machinery import PathFinder
 
-        folder = os.path.join(self._mount, *fullname.split(".")[:-1])
-        return PathFinder.find_spec(fullname, [folder], target)
+            folder = os.path.join(self._mount, *fullname.split(".")[:-1])
+            return PathFinder.find_spec(fullname, [folder], target)
+        except ours() as error:
+            report.debug(f"'{fullname}' is not looked for: {type(error).__name__}: {error}")
+            return None
 
 
 def _offer_tracer_provider(_module: Any) -> None:

@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.util._importlib_metadata import entry_points
 
-from otel_injection import environment, faster, record, report, resource, workers
+from otel_injection import environment, faster, ours, record, report, resource, workers
 from otel_injection.lifecycle import supervising
 from otel_injection.settings import names
 from otel_injection.state import State
@@ -145,7 +145,7 @@ def _exporters(signal: str, used: dict[str, Any]) -> Iterator[Any]:
                 made = exporter()
                 used.setdefault(signal, []).append({"exporter": name})
             yield made
-        except Exception as error:
+        except ours() as error:
             report.say(f"{variable}: exporter '{name}' failed and is left out: {type(error).__name__}: {error}")
 
 
@@ -166,7 +166,7 @@ def _sampler() -> Any:
         if found:
             return found[0].load()(argument)
         report.say(f"OTEL_TRACES_SAMPLER: '{name}' is unknown; parentbased_always_on is used")
-    except Exception as error:
+    except ours() as error:
         report.say(f"OTEL_TRACES_SAMPLER: '{name}' failed ({error}); parentbased_always_on is used")
     return DEFAULT_ON
 
@@ -190,6 +190,6 @@ def _id_generator() -> Any:
         return next(iter(entry_points(group="opentelemetry_id_generator", name=name))).load()()
     except StopIteration:
         report.say(f"OTEL_PYTHON_ID_GENERATOR: '{name}' is unknown; random is used")
-    except Exception as error:
+    except ours() as error:
         report.say(f"OTEL_PYTHON_ID_GENERATOR: '{name}' failed ({error}); random is used")
     return None

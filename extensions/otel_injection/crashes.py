@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from otel_injection import hooks, report
+from otel_injection import hooks, ours, report
 from otel_injection._index import INSTRUMENTATION_VERSION
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
@@ -85,5 +85,5 @@ def _record(error: Any, severity: str, event_name: str) -> None:
             severity_number=SeverityNumber[severity],
             exception=error,
         )
-    except Exception as failure:
+    except ours() as failure:
         report.debug(f"an uncaught exception was not recorded: {type(failure).__name__}: {failure}")

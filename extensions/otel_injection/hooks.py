@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from _thread import get_ident
 
-from otel_injection import report
+from otel_injection import ours, report
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _finished(name: str, module: Any) -> None:
 def _run(name: str, action: Callable[..., None], *arguments: Any) -> None:
     try:
         action(*arguments)
-    except Exception as error:
+    except ours() as error:
         report.say(f"'{name}' is not instrumented: {type(error).__name__}: {error}", kind=f"hook {name}")
 
 
@@ -107,7 +107,10 @@ class _Finder:
         finally:
             self._searching.discard(key)
         if spec is not None and spec.loader is not None:
-            _watch(spec.loader, fullname)
+            try:
+                _watch(spec.loader, fullname)
+            except ours() as error:
+                report.debug(f"'{fullname}' cannot be watched: {type(error).__name__}: {error}")
         return spec
 
     def _find(self, fullname: str, path: Any, target: Any) -> Any:
@@ -158,7 +161,7 @@ def _reporting(loader: Any, execute: Callable[[Any], None]) -> Any:
             _running.discard(name)
         try:
             _finished(name, module)
-        except Exception as error:
+        except ours() as error:
             report.debug(f"after '{name}': {type(error).__name__}: {error}")
 
     # A frame of the import system, for those who look: the app's tracebacks are shortened, and its warnings are

@@ -12,6 +12,7 @@ import hashlib
 import os
 from typing import Any
 
+from otel_injection import ours
 from otel_injection.descriptors import out_of_the_way
 
 _SLOTS = 1024
@@ -37,7 +38,7 @@ def claim(base: str, first: int = 0) -> str:
             else:
                 _held = out_of_the_way(lock)
                 return f"{base}-{slot}" if slot else base
-    except Exception:  # a platform without such sockets
+    except ours():  # a platform without such sockets
         pass
     return f"{base}-{os.getpid()}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from otel_injection import hooks, report
+from otel_injection import hooks, ours, report
 from otel_injection.settings import flag, names
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
@@ -37,7 +37,7 @@ def _hook(logging: Any) -> None:
                 return None
             if wanted:
                 _record(record)
-        except Exception as error:
+        except ours() as error:
             report.debug(f"a log record was not recorded: {type(error).__name__}: {error}")
         return original(self, record)
 
@@ -77,6 +77,6 @@ def _make_recorder() -> None:
             from otel_injection.logs import Recorder
 
             _recorder = Recorder()
-        except Exception as error:
+        except ours() as error:
             _recorder = False
             report.say(f"logs are not recorded: {type(error).__name__}: {error}", kind="logs")

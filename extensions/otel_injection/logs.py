@@ -14,7 +14,7 @@ from opentelemetry import _logs as api
 from opentelemetry._logs import _internal
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 
-from otel_injection import record, report
+from otel_injection import ours, record, report
 from otel_injection.environment import ENVIRON
 from otel_injection.pipeline import PIPELINE
 from otel_injection.settings import flag, forced
@@ -135,6 +135,10 @@ class Recorder:
         """Record unless this very thread is exporting; never raises."""
         try:
             if record.levelno >= self._handler.level and not get_value(_SUPPRESS_INSTRUMENTATION_KEY):
-                self._handler.emit(record)
-        except Exception as error:
+                try:
+                    self._handler.emit(record)
+                except BaseException:  # perhaps between marking that it is emitting and being ready to take that back
+                    self._handler._is_emitting.set(False)
+                    raise
+        except ours() as error:
             report.debug(f"a log record was not recorded: {type(error).__name__}: {error}")

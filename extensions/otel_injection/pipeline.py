@@ -14,7 +14,7 @@ from _thread import get_ident
 from collections.abc import Callable
 from typing import Any
 
-from otel_injection import record, report
+from otel_injection import ours, record, report
 from otel_injection.lifecycle import ending
 
 _SETUP_PATIENCE = 5.0
@@ -31,7 +31,7 @@ class Pipeline:
         self.state: Any = None
         self.pid = os.getpid()
         self._configure = configure
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._builder: int | None = None
         self._closed = False
         self._closing = False
@@ -59,14 +59,16 @@ class Pipeline:
         if self._builder == get_ident():
             return None
         lock = self._lock
-        if not lock.acquire(timeout=_SETUP_PATIENCE):
-            return None
         try:
+            if not lock.acquire(timeout=_SETUP_PATIENCE):
+                return None
             self._builder = get_ident()
             return make()
         finally:
-            self._builder = None
-            lock.release()
+            # A signal handler of the app's may raise between any two steps: the lock itself knows whose it is.
+            while lock._is_owned():  # type: ignore[attr-defined]
+                self._builder = None
+                lock.release()
 
     def rest(self) -> None:
         """Have an SDK that is set up already hold no thread and no connection while it has nothing to send."""
@@ -84,7 +86,7 @@ class Pipeline:
 
     def after_patching(self) -> None:
         """Go on with the locks and threads that gevent has put in the place of Python's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         if self.state is not None:
             self.state.renew_locks()
             self.state.go_on()
@@ -93,7 +95,7 @@ class Pipeline:
         """Forget the parent's SDK in a child: its threads are gone, its queues and counters are the parent's."""
         state, self.state = self.state, None
         self.pid = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._builder = None
         self._closed = self._closing = self.holding = False
         if state is not None:
@@ -111,7 +113,7 @@ class Pipeline:
         if state is not None:
             try:
                 state.close(deadline)
-            except Exception as error:
+            except ours() as error:
                 report.debug(f"closing: {type(error).__name__}: {error}")
         self._closing = False
 
@@ -139,7 +141,7 @@ class Pipeline:
         if state is not None:
             try:
                 state.drain(deadline)
-            except Exception as error:
+            except ours() as error:
                 report.debug(f"sending: {type(error).__name__}: {error}")
 
     def _start(self) -> Any:
@@ -154,7 +156,7 @@ class Pipeline:
                 for listener in self._listeners:
                     listener(state)
                 self.state = state
-            except Exception as error:
+            except ours() as error:
                 self._failed = True
                 record.failed(f"{type(error).__name__}: {error}")
                 report.say(f"no telemetry from this process: {type(error).__name__}: {error}", kind="configure")

@@ -6,6 +6,8 @@ import os
 import sys
 import time
 
+from otel_injection import ours
+
 PREFIX = "otel-injection: "
 _INTERVAL = 3600.0
 """Seconds for which a message of the same kind is not repeated."""
@@ -19,6 +21,8 @@ _last: dict[str, float] = {}
 def say(message: str, kind: str | None = None) -> None:
     """Print one line, at most once an hour for each ``kind`` (by default, the message itself)."""
     try:
+        if _is_helper():
+            return
         now = time.monotonic()
         key = kind or message
         if now - _last.get(key, -_INTERVAL) < _INTERVAL:
@@ -27,8 +31,16 @@ def say(message: str, kind: str | None = None) -> None:
             _last.clear()
         _last[key] = now
         _write(message)
-    except Exception:
+    except ours():
         pass
+
+
+def _is_helper() -> bool:
+    """Return whether a program reads what this process prints: ``python -c``, if it is no worker of multiprocessing."""
+    from otel_injection import guard
+
+    arguments = getattr(sys, "orig_argv", sys.argv)
+    return guard.runs_text(arguments) and not any("multiprocessing" in each for each in arguments)
 
 
 def debug(message: str) -> None:
@@ -36,7 +48,7 @@ def debug(message: str) -> None:
     if os.environ.get("OTEL_INJECTION_DEBUG", "").strip().lower() in ("1", "true", "yes", "on"):
         try:
             _write(f"[{os.getpid()}] {message}")
-        except Exception:
+        except ours():
             pass
 
 

@@ -12,7 +12,7 @@ from opentelemetry.sdk import resources
 from opentelemetry.sdk.resources import _DEFAULT_RESOURCE, OTELResourceDetector, Resource
 from opentelemetry.util._importlib_metadata import entry_points
 
-from otel_injection import identity, record, report
+from otel_injection import identity, ours, record, report
 from otel_injection._index import INSTRUMENTATION_VERSION
 from otel_injection.environment import Environ
 from otel_injection.lifecycle import supervising
@@ -33,7 +33,7 @@ def _in_turn(detectors: Any, initial_resource: Resource | None = None, timeout: 
     for detector in detectors:
         try:
             found = found.merge(detector.detect())
-        except Exception as error:  # noqa: PERF203 - each gets its chance
+        except ours() as error:  # noqa: PERF203 - each gets its chance
             report.say(f"{_DETECTORS}: {type(detector).__name__} failed: {type(error).__name__}: {error}")
     return found
 
@@ -77,7 +77,7 @@ def _detectors() -> Iterator[Any]:
                 yield next(iter(entry_points(group=_GROUP, name=name))).load()()
             except StopIteration:
                 report.say(f"{_DETECTORS}: '{name}' is unknown and left out")
-            except Exception as error:
+            except ours() as error:
                 report.say(f"{_DETECTORS}: '{name}' failed and is left out: {type(error).__name__}: {error}")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from opentelemetry.sdk._shared_internal import BatchExportStrategy
 
-from otel_injection import identity, report, workers
+from otel_injection import events, identity, ours, report, workers
 from otel_injection.resource import step_back
 
 _LAST_WORDS = 0.1
@@ -74,7 +74,7 @@ class State:
             chain.abandon()
         for batch in self._batches:
             batch._queue.clear()
-            batch._worker_awaken = threading.Event()  # another thread of the parent may have held the old one's lock
+            batch._worker_awaken = events.Event()  # another thread of the parent may have held the old one's lock
 
     def drain(self, deadline: float) -> None:
         """Export what is buffered, and what comes while that is done, until ``deadline`` at the latest; go on after it.
@@ -120,7 +120,7 @@ class State:
         for exporter in exporters:
             try:
                 exporter.shutdown()
-            except Exception as error:  # noqa: PERF203 - each gets its chance
+            except ours() as error:  # noqa: PERF203 - each gets its chance
                 report.debug(f"{type(exporter).__name__}.shutdown: {error}")
         identity.release()
 

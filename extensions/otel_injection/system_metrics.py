@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_injection import report
+from otel_injection import ours, report
 from otel_injection.settings import disabled_instrumentations, names
 
 
@@ -20,5 +20,5 @@ def observe(meter_provider: Any) -> None:
 
         SystemMetricsInstrumentor._instance = None
         SystemMetricsInstrumentor().instrument(meter_provider=meter_provider, skip_dep_check=True)
-    except Exception as error:
+    except ours() as error:
         report.say(f"no system metrics: {type(error).__name__}: {error}", kind="system metrics")

@@ -17,7 +17,7 @@ from opentelemetry.sdk._shared_internal import BatchExportStrategy, BatchProcess
 from opentelemetry.sdk.metrics._internal import export
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-from otel_injection import report, resting
+from otel_injection import events, ours, report, resting
 
 _PATIENCE = 0.05
 """Seconds that a fork waits for the threads: one that is exporting to a slow collector takes longer, and goes on."""
@@ -46,6 +46,7 @@ class _Threading:
     """``threading`` as ``_shared_internal`` sees it."""
 
     Thread = _Thread
+    Event = events.Event
 
     def __getattr__(self, name: str) -> Any:
         return getattr(threading, name)
@@ -111,7 +112,7 @@ def renew_locks(batches: Sequence[Any], readers: Sequence[Any]) -> None:
     """Replace what the stopped threads waited for by what ``threading`` makes now."""
     for batch in batches:
         batch._export_lock = threading.Lock()
-        batch._worker_awaken = threading.Event()
+        batch._worker_awaken = events.Event()
     for reader in readers:
         if getattr(reader, "_daemon_thread", None) is not None:
             reader._export_lock = threading.Lock()
@@ -192,5 +193,5 @@ def collect(reader: Any) -> None:
     reader._measured = False
     try:
         reader.collect(timeout_millis=reader._export_timeout_millis)  # upstream's last one has but the interval's time
-    except Exception as error:
+    except ours() as error:
         report.debug(f"metrics: {type(error).__name__}: {error}")

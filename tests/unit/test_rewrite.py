@@ -176,3 +176,36 @@ def test_a_dependency_that_no_table_names_fails_the_build() -> None:
 def test_one_import_of_shared_and_private_modules_fails_the_build() -> None:
     with pytest.raises(UserError, match="shared and private"):
         rewrite(b"from opentelemetry.util import types, http", "opentelemetry.instrumentation.new", OWNERSHIP)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("except Exception:", "except {}Exception):"),
+        ("except (OSError, KeyError) as error:", "except {}(OSError, KeyError)) as error:"),
+        ("except (\n    Exception  # all\n) as error:", "except (\n    {}Exception)  # all\n) as error:"),
+        ("except:", "except {}BaseException):"),
+        ("except KeyError:", "except KeyError:"),
+        ("except Exception as error: raise", "except Exception as error: raise"),
+        (
+            "except Exception as error: raise error.clean() from None",
+            "except Exception as error: raise error.clean() from None",
+        ),
+        ("except Exception as error: kept = error", "except Exception as error: kept = error"),
+        (
+            "except Exception as error: raise ValueError from error",
+            "except {}Exception) as error: raise ValueError from error",
+        ),
+        (
+            "except BaseException as error: future.set_exception(error)",
+            "except BaseException as error: future.set_exception(error)",
+        ),
+    ],
+)
+def test_a_handler_that_would_swallow_an_exception_asks_first_whose_it_is(before: str, after: str) -> None:
+    question = '__import__("otel_injection").ours('
+    body = "" if before[-1] != ":" else " pass"
+    source = f"try: pass\n{before}{body}".encode()
+    rewritten = rewrite(source, "opentelemetry.sdk.trace", OWNERSHIP).decode()
+    assert rewritten.startswith(f"try: pass\n{after.format(question)}{body}")
+    assert rewrite(source, "packaging.anything", OWNERSHIP).decode().startswith(source.decode())

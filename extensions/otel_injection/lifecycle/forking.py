@@ -6,7 +6,7 @@ import os
 import sys
 from _thread import get_ident
 
-from otel_injection import hooks, report
+from otel_injection import hooks, ours, report
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def start_anew() -> None:
     """Forget the parent's SDK in a child."""
     try:
         _release_imports()
-    except Exception as error:
+    except ours() as error:
         report.debug(f"after a fork: {type(error).__name__}: {error}")
     _tell(_pipeline(), "after_fork")
     _tell(_signals(), "forget")
@@ -97,7 +97,7 @@ def _tell(whom: Any, event: str) -> None:
     if whom is not None:
         try:
             getattr(whom, event)()
-        except Exception as error:
+        except ours() as error:
             report.debug(f"{event}: {type(error).__name__}: {error}")
 
 

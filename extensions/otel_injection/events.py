@@ -1,0 +1,45 @@
+"""An event that a thread of the app can set at any moment, whatever its signal handlers raise meanwhile."""
+
+from __future__ import annotations
+
+import queue
+
+
+class Event:
+    """Stands for ``threading.Event`` where one thread waits.
+
+    The standard one is made of locks that are taken by Python code: an exception that a signal handler raises between
+    two steps of it leaves them locked, and the app waits for ever at its next span or log record. The queue is made in
+    one step.
+    """
+
+    def __init__(self) -> None:
+        self._flag = False
+        self._wakers: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def is_set(self) -> bool:
+        """Return whether it is set."""
+        return self._flag
+
+    def set(self) -> None:
+        """Set it, and wake who waits."""
+        self._flag = True
+        self._wakers.put(None)
+
+    def clear(self) -> None:
+        """Take that back."""
+        self._flag = False
+        while not self._wakers.empty():
+            try:
+                self._wakers.get_nowait()
+            except queue.Empty:
+                return
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait, at most ``timeout`` seconds; return whether it is set."""
+        if not self._flag:
+            try:
+                self._wakers.get(timeout=timeout)
+            except queue.Empty:
+                pass
+        return self._flag
