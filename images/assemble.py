@@ -145,6 +145,7 @@ def _fill(tree: Path, payload: Path) -> None:
     for name in ("__init__.py", "sitecustomize.py"):
         _write(tree / "opentelemetry/instrumentation/auto_instrumentation" / name, (door / name).read_bytes())
     _write(tree / "bin/opentelemetry-instrument", (door / "opentelemetry-instrument").read_bytes(), 0o755)
+    _write(tree / "doctor", (door / "doctor").read_bytes(), 0o755)
     _write(tree / "LICENSE", (ROOT / "LICENSE").read_bytes())
     _write(tree / "THIRD-PARTY-LICENSES", _licences(distributions))
     _write(tree / "version.txt", f"{version()}\n".encode())

@@ -1,16 +1,18 @@
-"""OpenTelemetry for apps that know nothing of it: the package that runs inside the injected process."""
+"""OpenTelemetry for apps that know nothing of it: the package that runs inside the injected process.
 
-from __future__ import annotations
+This file, and ``doctor``, run on Python 3.6 and later.
+"""
 
 import os
 import sys
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any  # noqa: F401 - in a comment that type checkers read
 
 
-def ours(kinds: Any = BaseException, *, asking: bool = False) -> Any:
+def ours(kinds=BaseException, asking=False):
+    # type: (Any, bool) -> Any
     """Return what an ``except`` clause is to catch: ``kinds``, and nothing if the exception is the app's.
 
     Every boundary between the app and us is ``except ours() as error``. Whose an exception is, ``contain`` knows; it is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from contextlib import suppress
 
 
 class Event:
@@ -29,11 +30,9 @@ class Event:
     def clear(self) -> None:
         """Take that back."""
         self._flag = False
-        while not self._wakers.empty():
-            try:
+        with suppress(queue.Empty):
+            while True:
                 self._wakers.get_nowait()
-            except queue.Empty:
-                return
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait, at most ``timeout`` seconds; return whether it is set."""

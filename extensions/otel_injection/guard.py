@@ -56,6 +56,7 @@ def reason_to_skip(environment: Mapping[str, str], argv: Sequence[str]) -> tuple
     else:
         name = os.path.basename(program)
         tool = name.rstrip("0123456789.") in SCRIPTS or name in skipped or name.removesuffix(".py") in skipped
+        tool = tool or (name == "doctor" and os.path.exists(os.path.join(os.path.dirname(program), "otel_injection")))
     return ("tool", f"'{name}' is a tool, not an app") if tool else None
 
 

@@ -76,13 +76,14 @@ def app_provider(signal: str, kind: str) -> None:
             )
 
 
-def count(signal: str, exported: int, rejected: int, failed: int, problem: str = "") -> None:
-    """Record how many items of a signal were exported so far, and why the last export failed."""
+def count(signal: str, exported: int, rejected: int, failed: int, problem: str = "", errors: int = 0) -> None:
+    """Record how many items of a signal were exported so far, why the last export failed, and the failed spans."""
     try:
         _counts[signal] = {
             "exported": exported,
             "rejected": rejected,
             "failed": failed,
+            "errors": errors,
             "problem": problem[:_LIMIT],
             "at": int(time.time()),
         }

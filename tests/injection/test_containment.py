@@ -80,11 +80,11 @@ def work():
 @pytest.mark.parametrize(
     ("setup", "base", "rounds", "span"),
     [
-        (FLASK, "Exception", 1500, 0.003),
-        (LOGGING, "Exception", 3000, 0.0006),
-        (LOGGING, "TimeoutError", 3000, 0.0006),
-        (LOGGING, "SystemExit", 3000, 0.0006),
-        (SQLITE, "Exception", 3000, 0.0006),
+        (FLASK, "Exception", 500, 0.004),
+        (LOGGING, "Exception", 1500, 0.001),
+        (LOGGING, "TimeoutError", 1500, 0.001),
+        (LOGGING, "SystemExit", 1500, 0.001),
+        (SQLITE, "Exception", 1500, 0.001),
     ],
     ids=["flask", "logging", "an error of the system", "the end", "sqlite3"],
 )
@@ -93,7 +93,7 @@ def test_whatever_a_signal_handler_raises_at_whatever_moment_is_the_apps(
 ) -> None:
     """Python itself loses one now and then, in callbacks of weak references: hence not none, but next to none."""
     source = STORM.format(setup=setup, base=base, rounds=rounds, span=span)
-    done = framework_runner.run(source, env={"OTEL_BLRP_MAX_QUEUE_SIZE": "100000"}, timeout=240)
+    done = framework_runner.run(source, env={"OTEL_BLRP_MAX_QUEUE_SIZE": "100000"}, timeout=120)
     assert (done.status, done.stdout) == (0, "True lost: False\n"), done.stderr
     assert done.lines == []
     receiver.wait_for(lambda got: any(log.body == "done" for log in got.logs))

@@ -34,7 +34,7 @@ from otel_injection.otlp.sender import Sender
 from otel_injection.otlp.settings import Report
 from otel_injection.otlp.traces import encode_spans
 
-Counted = Callable[[str, int, int, int, str], object]
+Counted = Callable[[str, int, int, int, str, int], object]
 
 _TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 _HISTOGRAM = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
@@ -45,7 +45,8 @@ class _Exporter:
 
     ``exported`` were accepted, ``rejected`` were refused by the collector in an answer that is otherwise a success,
     ``failed`` did not arrive, among them those that could not be encoded. ``protocol`` overrides the environment's.
-    ``counted`` is called after each export with the signal, these three and what went wrong.
+    ``errors`` is the number of spans that stand for what failed. ``counted`` is called after each export with the
+    signal, the first three, what went wrong, and the last.
     """
 
     counted: Counted | None = None
@@ -54,6 +55,7 @@ class _Exporter:
         self.exported = 0
         self.rejected = 0
         self.failed = 0
+        self.errors = 0
         self._signal = signal
         self._report = report or (lambda _: None)
         read = settings.read(signal, self._report, protocol=protocol)
@@ -71,7 +73,7 @@ class _Exporter:
         """Send what is in ``batch``; return whether it arrived."""
         done, problem = self._try(encode, batch, size, timeout)
         if self.counted is not None:
-            self.counted(self._signal, self.exported, self.rejected, self.failed, problem)
+            self.counted(self._signal, self.exported, self.rejected, self.failed, problem, self.errors)
         return done
 
     def _try(
@@ -137,6 +139,7 @@ class OTLPSpanExporter(_Exporter, SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send spans; never raise."""
+        self.errors += sum(1 for each in spans if not getattr(getattr(each, "status", None), "is_ok", True))
         done = self._export(encode_spans, spans, len)
         return SpanExportResult.SUCCESS if done else SpanExportResult.FAILURE
 

@@ -1,0 +1,130 @@
+"""The Python processes of this container, from /proc."""
+
+import os
+import re
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+
+from otel_injection.doctor import records
+
+_PYTHON = re.compile(r"(?:^|/)(?:python|pypy)[\d.]*[a-z]*$")
+_VERSION = re.compile(r"python(\d\.\d+)")
+
+
+class Process(NamedTuple):
+    """One process; what belongs to somebody else, and may not be read, is None."""
+
+    pid: int
+    parent: int
+    user: int
+    started: int
+    arguments: List[str]
+    executable: Optional[str]
+    python: str
+    libc: str
+    environment: Optional[Dict[str, str]]
+    record: Optional[Dict[str, Any]]
+    hidden: bool
+    """Whether its record may not be read."""
+
+    @property
+    def command(self) -> str:
+        """What it runs, without the arguments, which may hold secrets."""
+        shown = [os.path.basename(self.arguments[0])]
+        rest = iter(self.arguments[1:])
+        for argument in rest:
+            if argument in ("-W", "-X"):
+                next(rest, None)
+            elif argument == "-m":
+                return " ".join([*shown, argument, next(rest, "")])
+            elif argument.startswith("-c"):
+                return " ".join([*shown, "-c ..."])
+            else:
+                shown.append(argument)
+                if not argument.startswith("-"):
+                    break
+        return " ".join(shown)
+
+    @property
+    def inherited(self) -> bool:
+        """Whether its record is still that of the process from which it was forked."""
+        return bool(self.record) and (
+            self.record.get("pid") != self.pid or self.record.get("since_boot", self.started) < self.started  # type: ignore[union-attr]
+        )
+
+
+def find(wanted: Sequence[int] = (), proc: str = "/proc") -> Iterator[Process]:
+    """Find the Python processes, but for this one, by their number; if any are ``wanted``, those alone."""
+    for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
+        if pid == os.getpid() or (wanted and pid not in wanted):
+            continue
+        try:
+            process = _read(os.path.join(proc, str(pid)), pid, proc)
+        except (OSError, ValueError, IndexError):  # it has ended meanwhile
+            continue
+        if process is not None:
+            yield process
+
+
+def _read(folder: str, pid: int, proc: str) -> Optional[Process]:
+    arguments = _text(folder, "cmdline").split("\0")[:-1]
+    executable = None  # type: Optional[str]
+    maps = ""
+    try:
+        executable = os.readlink(os.path.join(folder, "exe")).replace(" (deleted)", "")
+        maps = _text(folder, "maps")
+    except PermissionError:
+        pass
+    if not arguments or not _is_python(arguments[0], executable, maps):
+        return None
+    fields = _text(folder, "stat").rpartition(")")[2].split()
+    hidden = False
+    record = environment = None
+    try:
+        environment = _environment(folder)
+        record = records.read(pid, proc)
+    except PermissionError:
+        hidden = True
+    version = str(record["python"]) if record and "python" in record else _version(executable or arguments[0], maps)
+    return Process(
+        pid=_inner_pid(folder, pid),
+        parent=int(fields[1]),
+        user=os.stat(folder).st_uid,
+        started=int(fields[19]),
+        arguments=arguments,
+        executable=executable,
+        python=version,
+        libc="musl" if "ld-musl" in maps else "glibc" if "libc.so.6" in maps or "libc-2." in maps else "",
+        environment=environment,
+        record=record,
+        hidden=hidden,
+    )
+
+
+def _is_python(name: str, executable: Optional[str], maps: str) -> bool:
+    """Return whether it runs Python: the interpreter, or a program such as uWSGI that has it inside."""
+    if executable is None:
+        return bool(_PYTHON.search(name))
+    return bool(_PYTHON.search(executable)) or "/libpython" in maps
+
+
+def _version(executable: str, maps: str) -> str:
+    if "pypy" in executable:
+        return "PyPy"
+    found = _VERSION.search(os.path.basename(executable)) or _VERSION.search(maps)
+    return found.group(1) if found else ""
+
+
+def _inner_pid(folder: str, pid: int) -> int:
+    """Return the number by which a process knows itself, if it is in a PID namespace of its own."""
+    found = re.search(r"^NSpid:.*?(\d+)$", _text(folder, "status"), re.MULTILINE)
+    return int(found.group(1)) if found else pid
+
+
+def _environment(folder: str) -> Dict[str, str]:
+    pairs = (each.partition("=") for each in _text(folder, "environ").split("\0"))
+    return {name: value for name, equals, value in pairs if equals}
+
+
+def _text(folder: str, name: str) -> str:
+    with open(os.path.join(folder, name), "rb") as file:
+        return file.read().decode("utf-8", "replace")

@@ -1,0 +1,72 @@
+"""Sends an empty export request of each signal to where a process sends its own, and tells what the answer means.
+
+Needs Python 3.10, as the sender of the payload does.
+"""
+
+import os
+import sys
+from typing import Dict, List, NamedTuple
+
+SIGNALS = ("traces", "metrics", "logs")
+_PATIENCE = 3.0
+"""Seconds for the requests of all signals together."""
+
+
+class Answer(NamedTuple):
+    """How a request ended; ``notes`` are what the exporters would say of the settings."""
+
+    signal: str
+    endpoint: str
+    protocol: str
+    accepted: bool
+    text: str
+    notes: List[str]
+
+
+def possible() -> bool:
+    """Return whether this Python can send them."""
+    return sys.version_info >= (3, 10)
+
+
+def send(environment: Dict[str, str]) -> List[Answer]:
+    """Send them with the settings in ``environment``, all at once."""
+    from threading import Thread
+
+    for name in [each for each in os.environ if each.lower().endswith("_proxy")]:
+        del os.environ[name]
+    os.environ.update({name: value for name, value in environment.items() if name.lower().endswith("_proxy")})
+    answers = []  # type: List[Answer]
+    wanted = [each for each in SIGNALS if _exports(environment, each)]
+    threads = [
+        Thread(target=lambda each=each: answers.append(_send(each, environment)), daemon=True) for each in wanted
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(_PATIENCE + 2)
+    missing = [each for each in wanted if each not in {answer.signal for answer in list(answers)}]
+    text = "no answer; looking up the host name takes too long"
+    answers += [Answer(each, "", "", False, text, []) for each in missing]
+    return sorted(answers, key=lambda answer: SIGNALS.index(answer.signal))
+
+
+def _exports(environment: Dict[str, str], signal: str) -> bool:
+    chosen = environment.get("OTEL_{}_EXPORTER".format(signal.upper()), "").strip() or "otlp"
+    return any(each.strip().startswith("otlp") for each in chosen.split(","))
+
+
+def _send(signal: str, environment: Dict[str, str]) -> Answer:
+    from otel_injection.otlp import settings
+    from otel_injection.otlp.sender import Sender
+
+    notes = []  # type: List[str]
+    read = settings.read(signal, notes.append, environment)
+    sender = Sender(read, notes.append)
+    outcome = sender.send(b"", _PATIENCE)
+    sender.shutdown()
+    text = outcome.problem
+    if outcome.success:
+        text = "accepted" + (", but: " + text if text else "")
+    if outcome.rejected:
+        text += " ({} rejected)".format(outcome.rejected)
+    return Answer(signal, read.endpoint.url, read.protocol, outcome.success, text, notes)
