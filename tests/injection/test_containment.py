@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -233,6 +234,7 @@ def test_what_our_own_code_raises_ends_no_app(
 ) -> None:
     mount = copy_tree("damaged")
     runner.operator["PYTHONPATH"] = f"{mount}/opentelemetry/instrumentation/auto_instrumentation:{mount}"
+    shutil.rmtree(mount / "byte-code", ignore_errors=True)  # so that the sources count
     target = mount / module
     target.write_text(f"raise {error}\n")
     for cached in target.parent.glob(f"__pycache__/{target.stem}.*"):

@@ -26,6 +26,7 @@ APP = """
         print(error)
     if sys.argv[1:] == ["flask"]:
         from flask import Flask
+        logging.basicConfig(format="%(message)s")
         app = Flask("shop")
         app.add_url_rule("/", "index", lambda: "ok")
         app.add_url_rule("/broken", "broken", lambda: 1 / 0)
@@ -103,6 +104,7 @@ def copies(framework_runner: Runner, copy_tree: Callable[[str], Path]) -> Iterat
     queue: SimpleQueue[Path] = SimpleQueue()
     folders = [copy_tree(f"copy-{number}") for number in range(WORKERS)]
     for folder in folders:
+        shutil.rmtree(folder / "byte-code", ignore_errors=True)  # so that the sources count
         queue.put(folder)
     yield queue
     for folder in folders:

@@ -170,10 +170,8 @@ def _of_exports(record: Dict[str, Any], sdk: Dict[str, Any], environment: Dict[s
         yield Finding(ERROR, "sampled_out", text.format(root.partition(",")[0]))
     spans, logs = counts.get("traces", {}), counts.get("logs", {})
     if logs.get("exported") and not spans.get("exported") and not spans.get("failed"):
-        text = (
-            "log records have no trace id, since no spans are made: they are written outside of requests, or no {} is"
-        )
-        yield Finding(WARNING, "no_trace_ids", text.format("server framework among the instrumented libraries"))
+        text = "log records have trace_id=0: no span was made, so they were written outside of requests, or {}"
+        yield Finding(WARNING, "no_trace_ids", text.format("what serves the requests is not instrumented"))
     if spans.get("errors", 0) * 2 > spans.get("exported", 0) + spans.get("failed", 0) > 0:
         text = "the app itself is failing: {} of {} spans of requests that it served, or calls that it made, are errors"
         yield Finding(WARNING, "app_fails", text.format(spans["errors"], spans["exported"] + spans["failed"]))
