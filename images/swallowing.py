@@ -26,10 +26,13 @@ def insertions(tree: ast.Module, name: str) -> Iterator[tuple[ast.ExceptHandler 
     """
     if not name.startswith(_PACKAGES) or name.startswith(_EXCEPT):
         return
+    own = name.startswith("otel_injection.")
     for node in ast.walk(tree):
         if isinstance(node, ast.ExceptHandler) and not _passes_on(node):
             if node.type is None:
                 yield node, "", f" {_QUESTION}BaseException)"
+            elif own and isinstance(node.type, ast.Name) and node.type.id == "BaseException":
+                continue  # means what it says
             elif _RAISED & {each.id for each in ast.walk(node.type) if isinstance(each, ast.Name)}:
                 yield node.type, _QUESTION, ")"
 

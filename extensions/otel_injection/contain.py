@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = "otel_injection"
 _DEPTH = 5
-"""How far a registered handler is unwrapped: partial objects of methods of objects."""
+"""How far is looked for what a handler is called through, such as partial objects of methods of objects."""
 
 
 def is_the_apps(error: BaseException) -> bool:
@@ -33,7 +33,7 @@ def is_the_apps(error: BaseException) -> bool:
     if isinstance(error, KeyboardInterrupt):
         return True
     frames = list(_frames(error))
-    if any(_handles_signal(frame, frames[:place]) for place, frame in enumerate(frames)):
+    if any(map(_handles_signal, frames)):
         return True
     kind = type(error)
     if kind.__module__.startswith(_PACKAGE):
@@ -69,8 +69,11 @@ def _is_an_apps(module: str) -> bool:
     return (getattr(sys.modules.get(module), "__file__", None) or "").endswith((".py", ".pyc"))
 
 
-def _handles_signal(frame: FrameType, before: list[FrameType]) -> bool:
-    """Return whether a frame is that of a signal handler of the app's: it was called with the frame it interrupted."""
+def _handles_signal(frame: FrameType) -> bool:
+    """Return whether a frame is that of a signal handler of the app's: it was called with the frame it interrupted.
+
+    That one need not be in the traceback, from which the import system takes its own.
+    """
     if _module(frame).partition(".")[0] == _PACKAGE:
         return False
     code = frame.f_code
@@ -81,9 +84,19 @@ def _handles_signal(frame: FrameType, before: list[FrameType]) -> bool:
         value = frame.f_locals.get(name)
         values += value if isinstance(value, tuple) else (value,)
     for place, number in enumerate(values[:-1]):
-        if isinstance(number, int) and any(values[place + 1] is each for each in before):
+        if isinstance(number, int) and any(values[place + 1] is each for each in _callers(frame)):
             return True
     return code in set(_registered())  # its arguments may have been given other values
+
+
+def _callers(frame: FrameType) -> Iterator[FrameType]:
+    """Walk up from a frame, as far as what a handler is called through may be."""
+    caller = frame.f_back
+    for _ in range(_DEPTH):
+        if caller is None:
+            return
+        yield caller
+        caller = caller.f_back
 
 
 def _registered() -> Iterator[CodeType]:

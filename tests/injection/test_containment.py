@@ -153,7 +153,7 @@ signal.signal(signal.SIGALRM, Limit())
         ("function", "SystemExit"),
         ("reset", "Exception"),
         ("partial", "RuntimeError"),
-        ("method", "ValueError"),
+        ("method", "ArithmeticError"),
         ("function", "BaseException"),
     ],
 )
