@@ -85,7 +85,8 @@ class Instrumentation:
             record.library(self.name, "instrumented", installed)
         except ours() as error:
             record.library(self.name, "failed", f"{type(error).__name__}: {error}")
-            report.say(f"{self.name} is not instrumented: {type(error).__name__}: {error}", kind=f"act {self.name}")
+            reason = f"{type(error).__name__}: {error}"
+            report.say(f"{self.name} is not instrumented: {reason}", kind=f"act {reason}")  # the same may stop several
 
     def load(self) -> Any:
         """Import and return the instrumentor's class, as an entry point would."""
