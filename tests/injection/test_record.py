@@ -106,7 +106,7 @@ def test_libraries_the_sdk_and_the_counts_are_told(runner: Runner, waiting: Star
 
 
 def test_why_an_export_failed_is_told(waiting: Started) -> None:
-    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_TIMEOUT": "0.2"}
+    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_TIMEOUT": "3"}
     source = "import logging; logging.getLogger('shop').warning('sold')"
     record = _read(waiting(source, env={**env, "OTEL_BLRP_SCHEDULE_DELAY": "50"}), lambda record: record["counts"])
     assert record["counts"]["logs"]["failed"] == 1
