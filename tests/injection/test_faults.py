@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -114,16 +113,6 @@ def copies(framework_runner: Runner, copy_tree: Callable[[str], Path]) -> Iterat
         shutil.rmtree(folder)
 
 
-def _modules(runner: Runner, *arguments: str) -> list[Path]:
-    """Return the files of the payload that the app's process imports, as paths in the tree."""
-    runner.write(LIST, "own/sitecustomize.py")
-    runner.write(APP)
-    listed = runner.run(["main.py", *arguments], app_pythonpath="own").stdout.splitlines()
-    runner.write("", "own/sitecustomize.py")
-    prefix = f"{runner.mount}/"
-    return [Path(each.removeprefix(prefix)) for each in listed if each.startswith(prefix)]
-
-
 def _check(runner: Runner, copies: SimpleQueue[Path], cases: list[tuple[Path, str]], *arguments: str) -> None:
     runner.write(APP)
     version = "import importlib.util as u, sys; print(sys.implementation.cache_tag, u.MAGIC_NUMBER.hex())"
@@ -159,14 +148,6 @@ def test_each_file_that_every_process_imports_may_be_damaged_in_every_way(
     cases = [(module, fault) for module in modules for fault in FAULTS]
     cases = [case for case in cases if case[0] not in NEEDED_LATER or case[1] not in ("empty", "cut")]
     _check(framework_runner, copies, cases)
-
-
-def test_each_file_that_an_app_imports_may_be_damaged_in_one_way_or_another(
-    framework_runner: Runner, copies: SimpleQueue[Path]
-) -> None:
-    modules = _modules(framework_runner, "flask")
-    assert len(modules) > 100
-    _check(framework_runner, copies, list(zip(modules, itertools.cycle(FAULTS), strict=False)), "flask")
 
 
 @pytest.mark.parametrize("seed", range(8))
