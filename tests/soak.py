@@ -96,6 +96,7 @@ def main() -> int:
         subprocess.run(["cp", "-r", f"{os.environ.get('OTEL_TEST_TREE') or TREE}/.", mount], check=True)
         port = free_port()
         env = {**container_env(venv, folder), **operator_env(mount, service="shop", endpoint=receiver.endpoint)}
+        env["OTEL_INJECTION_EXIT_TIMEOUT"] = "20"  # on a machine however busy
         command = COMMAND.format(port=port).split()
         with App(command, cwd=APPS, env=env, logs=folder / "output") as app:
             server = Server(app, port, env, receiver)
