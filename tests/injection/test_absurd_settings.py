@@ -20,6 +20,8 @@ from tests.injection.running import Finished, Runner
 from tests.injection.test_exit import WORK
 from tests.receiver import Receiver
 
+pytestmark = pytest.mark.newest_python
+
 PROGRAM = f"""{WORK}
     from flask import Flask
     from wsgiref.util import setup_testing_defaults

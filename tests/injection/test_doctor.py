@@ -18,6 +18,8 @@ from tests.injection.running import Runner
 from tests.injection.test_door import old_pythons
 from tests.receiver import Behaviour, Receiver
 
+pytestmark = pytest.mark.newest_python
+
 LOGS = "import logging; logging.getLogger('shop').warning('sold')"
 QUICK = {"OTEL_BLRP_SCHEDULE_DELAY": "50", "OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
 

@@ -14,6 +14,8 @@ import pytest
 
 from tests.injection.running import Finished, Runner
 
+pytestmark = pytest.mark.newest_python
+
 APP = """
     import logging, sqlite3, sys, urllib.request
     logging.getLogger("shop").warning("sold")

@@ -18,6 +18,8 @@ from tests.injection.running import Runner
 from tests.receiver import Receiver
 from tests.telemetry import Span
 
+pytestmark = pytest.mark.newest_python
+
 PROBE = {"User-Agent": "kube-probe/1.33"}
 CREATE = "CREATE TABLE orders (id INTEGER, card TEXT)"
 ONE_ORDER = ["CREATE", "GET", "GET /orders", "INSERT"]

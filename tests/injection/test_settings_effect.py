@@ -11,6 +11,8 @@ from tests.injection.test_absurd_settings import PROGRAM
 from tests.receiver import Receiver
 from tests.telemetry import Span
 
+pytestmark = pytest.mark.newest_python
+
 Check = Callable[[Receiver], object]
 
 HEADERS = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_"

@@ -15,6 +15,7 @@ BY_OTHERS = """
 """
 
 
+@pytest.mark.newest_python
 @pytest.mark.parametrize("kind", ["refuses", "cannot be looked up", "drops connections", "is silent", "is busy"])
 @pytest.mark.parametrize(
     ("end", "status"),
