@@ -106,7 +106,7 @@ def main() -> int:
 def _soak(server: Server, minutes: float) -> int:
     server.wait_until_up()
     seen, master = Seen(), server.app.process.pid
-    numbers = itertools.count(1)
+    numbers = itertools.count(1000)  # above those that were asked for while it started
     enough = threading.Event()
 
     def ask() -> None:
