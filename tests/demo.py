@@ -57,8 +57,8 @@ def _run() -> None:
         packages = pythons.apps_environment(python)
     with tempfile.TemporaryDirectory(prefix="demo-") as name, Receiver() as receiver:
         folder = Path(name)
-        master = _serve(folder, packages, receiver)
-        _show(receiver, master, (folder / "output" / "stderr").read_text())
+        _serve(folder, packages, receiver)
+        _show(receiver, (folder / "output" / "stderr").read_text())
 
 
 def _python() -> Path:
@@ -68,8 +68,8 @@ def _python() -> Path:
     return pythons.find()[0]
 
 
-def _serve(folder: Path, packages: Path, receiver: Receiver) -> int:
-    """Run the sample until it has answered all and, stopped, sent what it still held; return its master's pid."""
+def _serve(folder: Path, packages: Path, receiver: Receiver) -> None:
+    """Run the sample until it has answered all and, stopped, sent what it still held."""
     shutil.copytree(ROOT / "tests" / "apps" / "flask_app", folder / "app")
     port = free_port()
     env = {
@@ -95,19 +95,18 @@ def _serve(folder: Path, packages: Path, receiver: Receiver) -> int:
                 ThreadPoolExecutor(1).submit(request_all, port, PATHS).result()
             with step("stop it by SIGTERM, as the kubelet does"):
                 app.stop()
-            return app.process.pid
     except (OSError, HTTPException, threading.BrokenBarrierError) as error:
         said = (logs / "stderr").read_text().split("\n") if logs.exists() else []
         last = next((line for line in reversed(said) if line.strip()), str(error))
         raise UserError(f"the sample app {COMMAND[0]} does not serve; it said last: {last.strip()}") from None
 
 
-def _show(receiver: Receiver, master: int, stderr: str) -> None:
+def _show(receiver: Receiver, stderr: str) -> None:
     """Print what arrived, and what to do next; UserError if spans are missing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
-    demo_view.show(console, receiver, master)
+    demo_view.show(console, receiver)
     for line in dict.fromkeys(line for line in stderr.splitlines() if line.startswith("otel-injection: ")):
         console.print(line, style="yellow", markup=False)
     served = [span for span in receiver.spans if span.kind == "server"]

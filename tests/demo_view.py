@@ -23,13 +23,13 @@ WIDE = 78
 """From so many columns on, routes are shown beside the names of spans."""
 
 
-def show(console: Console, receiver: Receiver, master: int) -> None:
-    """Print what was received, in no more columns than the console has; ``master`` is the pid of gunicorn's master."""
+def show(console: Console, receiver: Receiver) -> None:
+    """Print what was received, in no more columns than the console has."""
     spans = sorted(receiver.spans, key=lambda span: span.start)
     if spans:
         _show_traces(console, spans, receiver.logs)
     if receiver.points:
-        _show_metrics(console, receiver, master)
+        _show_metrics(console, receiver)
 
 
 def _show_traces(console: Console, spans: Sequence[Span], logs: Sequence[LogRecord]) -> None:
@@ -69,7 +69,7 @@ def _show_traces(console: Console, spans: Sequence[Span], logs: Sequence[LogReco
         console.print(Text(f"{outside.total()} more log records outside of requests: {named}", "dim"))
 
 
-def _show_metrics(console: Console, receiver: Receiver, master: int) -> None:
+def _show_metrics(console: Console, receiver: Receiver) -> None:
     names = sorted({(point.name, point.unit, point.scope) for point in receiver.points})
     shown = [each for each in names if each[0] in PROCESS or not each[2].endswith(".system_metrics")]
     rows = []
@@ -81,10 +81,10 @@ def _show_metrics(console: Console, receiver: Receiver, master: int) -> None:
             rows.append((f"{name} count", "", _by_process(points, "count")))
             rows.append((f"{name} sum", unit, _by_process(points, "sum")))
     processes = sorted({process for _, _, figures in rows for process in figures})
-    table = _table(rows, processes, master)
+    table = _table(rows, processes)
     fits = console.measure(table, options=console.options.update(width=1000)).maximum <= console.width
     console.print()
-    console.print(table if fits else _table(rows, (), master))
+    console.print(table if fits else _table(rows, ()))
     if not fits:
         console.print(Text("each process's own figures need more columns than this terminal has", "dim"))
     families = Counter(name.partition(".")[0] for each in names if each not in shown for name in each[:1])
@@ -94,13 +94,13 @@ def _show_metrics(console: Console, receiver: Receiver, master: int) -> None:
     console.print()
 
 
-def _table(rows: Sequence[tuple[str, str, dict[str, float]]], processes: Sequence[str], master: int) -> Table:
+def _table(rows: Sequence[tuple[str, str, dict[str, float]]], processes: Sequence[str]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("\nmetric", overflow="fold")
     table.add_column("\nunit")
     for process in processes:
         pid = process.partition("\n")[2]
-        table.add_column(f"{'master' if pid == str(master) else 'worker'}\n{pid}", justify="right", style="cyan")
+        table.add_column(f"worker\n{pid}", justify="right", style="cyan")
     table.add_column("\ntogether", justify="right", style="bold")
     for name, unit, figures in rows:
         each = (_number(figures[process]) if process in figures else "-" for process in processes)

@@ -21,6 +21,10 @@ _SETUP_PATIENCE = 5.0
 """Seconds that a thread waits while another sets the SDK up; after that its telemetry is dropped, not the thread."""
 
 
+_GRACE = 0.01
+"""Seconds for other threads to end the spans of requests that they have just answered."""
+
+
 class Pipeline:
     """Holds the process's SDK, or why there is none.
 
@@ -37,6 +41,7 @@ class Pipeline:
         self._closing = False
         self._failed = False
         self.holding = False
+        self._holder: int | None = None
         self._listeners: list[Callable[[Any], None]] = []
 
     def on_start(self, listener: Callable[[Any], None]) -> None:
@@ -106,6 +111,9 @@ class Pipeline:
         if self.pid != os.getpid():
             return
         deadline = time.monotonic() + timeout
+        if self.state is not None and _answering():
+            self.hold(True)
+            time.sleep(min(_GRACE, timeout))
         self._closed = self._closing = True
         if self._builder not in (None, get_ident()) and self._lock.acquire(timeout=timeout):
             self._lock.release()  # another thread has set the SDK up meanwhile
@@ -119,12 +127,13 @@ class Pipeline:
 
     def hold(self, holding: bool) -> None:
         """Let threads that start a span wait: without us, they would be gone; what is still answered has its span."""
+        self._holder = get_ident()
         self.holding = holding
 
     def wait(self) -> None:
         """Wait while threads are held; an event loop is not, which would keep others from ending their spans."""
         asyncio = sys.modules.get("asyncio.events")
-        while self.holding and (asyncio is None or asyncio._get_running_loop() is None):
+        while self.holding and self._holder != get_ident() and (asyncio is None or asyncio._get_running_loop() is None):
             time.sleep(0.01)
 
     def drain(self, timeout: float) -> None:
@@ -161,6 +170,13 @@ class Pipeline:
                 record.failed(f"{type(error).__name__}: {error}")
                 report.say(f"no telemetry from this process: {type(error).__name__}: {error}", kind="configure")
         return self.state
+
+
+def _answering() -> bool:
+    """Return whether other threads of the app, or greenlets, may go on answering until the process has ended."""
+    this = threading.current_thread()
+    others = (each for each in threading.enumerate() if each is not this and not each.name.startswith("Otel"))
+    return next(others, None) is not None or "gevent.monkey" in sys.modules
 
 
 def _configure() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
@@ -15,6 +16,7 @@ from images.paths import ROOT, cache
 SUPPORTED = ("3.10", "3.11", "3.12", "3.13", "3.14")
 
 
+@functools.cache
 def find() -> list[Path]:
     """Return the interpreters of the supported versions on this host, one for each version, oldest first.
 
@@ -27,6 +29,7 @@ def find() -> list[Path]:
     return found
 
 
+@functools.cache
 def version(python: Path) -> str:
     """Return an interpreter's version such as ``3.12``; empty if it does not start."""
     command = [str(python), "-I", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
