@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import queue
+import sys
+import threading
 from contextlib import suppress
+from typing import Any
+
+
+def event() -> Any:
+    """Return an event; where gevent or eventlet have replaced threads, theirs, which alone lets others run."""
+    gevent, eventlet = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
+    if gevent is not None and gevent.is_module_patched("threading"):
+        return threading.Event()
+    if eventlet is not None and eventlet.is_monkey_patched("thread"):
+        return threading.Event()
+    return Event()
 
 
 class Event:

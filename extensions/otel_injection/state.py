@@ -74,7 +74,7 @@ class State:
             chain.abandon()
         for batch in self._batches:
             batch._queue.clear()
-            batch._worker_awaken = events.Event()  # another thread of the parent may have held the old one's lock
+            batch._worker_awaken = events.event()  # another thread of the parent may have held the old one's lock
 
     def drain(self, deadline: float) -> None:
         """Export what is buffered, and what comes while that is done, until ``deadline`` at the latest; go on after it.

@@ -46,7 +46,7 @@ class _Threading:
     """``threading`` as ``_shared_internal`` sees it."""
 
     Thread = _Thread
-    Event = events.Event
+    Event = staticmethod(events.event)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(threading, name)
@@ -112,7 +112,7 @@ def renew_locks(batches: Sequence[Any], readers: Sequence[Any]) -> None:
     """Replace what the stopped threads waited for by what ``threading`` makes now."""
     for batch in batches:
         batch._export_lock = threading.Lock()
-        batch._worker_awaken = events.Event()
+        batch._worker_awaken = events.event()
     for reader in readers:
         if getattr(reader, "_daemon_thread", None) is not None:
             reader._export_lock = threading.Lock()

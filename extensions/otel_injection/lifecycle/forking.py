@@ -115,4 +115,5 @@ def _release_imports() -> None:
             importing._module_locks.pop(name, None)
             hooks.interrupted(name)
             if getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False):
-                del sys.modules[name]
+                for each in [each for each in sys.modules if each == name or each.startswith(f"{name}.")]:
+                    del sys.modules[each]  # a package's modules as well: they are to be names in it again

@@ -19,6 +19,7 @@ from otel_injection.settings import exit_timeout
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _SIGNALS = (2, 15)
@@ -122,7 +123,7 @@ class _Watch:
 
         try:
             if not gevent.spawn(send):
-                start_new_thread(send, ())
+                _start(send)
             sent.acquire(timeout=exit_timeout() + _PATIENCE)
         except Exception as error:
             report.debug(f"signals: {type(error).__name__}: {error}")
@@ -188,6 +189,14 @@ def set_again() -> None:
     """Watch again for signals whose disposition is the default one again."""
     if _watch is not None and _watch.pid == os.getpid():
         _watch.start()
+
+
+def _start(work: Callable[[], None]) -> None:
+    """Run a function in a thread; here, where there can be none any more: Python is ending."""
+    try:
+        start_new_thread(work, ())
+    except RuntimeError:
+        work()
 
 
 def _hold(holding: bool) -> None:
