@@ -84,8 +84,12 @@ class Instrumentation:
             report.debug(f"{self.name}: instrumented")
             record.library(self.name, "instrumented", installed)
         except ours() as error:
-            record.library(self.name, "failed", f"{type(error).__name__}: {error}")
+            if isinstance(error, ModuleNotFoundError) and _own_module(error.name):
+                report.debug(f"{self.name}: not instrumented: the app has a module of its own of that name")
+                record.library(self.name, "skipped", "the app has a module of its own of that name")
+                return
             reason = f"{type(error).__name__}: {error}"
+            record.library(self.name, "failed", reason)
             report.say(f"{self.name} is not instrumented: {reason}", kind=f"act {reason}")  # the same may stop several
 
     def load(self) -> Any:
@@ -93,3 +97,9 @@ class Instrumentation:
         module, _, attribute = self._target.partition(":")
         __import__(module)
         return getattr(sys.modules[module], attribute)
+
+
+def _own_module(missing: str | None) -> bool:
+    """Return whether a module was sought inside one that is no package: a file of the app hides the library."""
+    parent = sys.modules.get((missing or "").partition(".")[0])
+    return parent is not None and parent.__name__ != missing and not hasattr(parent, "__path__")

@@ -87,7 +87,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def runner(python: Path, mount: Path, receiver: Receiver, tmp_path: Path) -> Runner:
     """Runs programs with an interpreter that has no packages."""
-    return Runner(python, mount, receiver.endpoint, tmp_path / "app")
+    return Runner(pythons.without_packages(python), mount, receiver.endpoint, tmp_path / "app")
 
 
 @pytest.fixture

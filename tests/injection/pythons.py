@@ -45,27 +45,27 @@ def apps_environment(python: Path, lock_name: str = "apps") -> Path:
 
     Made once for each interpreter and lock file, in the cache; UserError if it cannot be made.
     """
-    path = ROOT / "requirements" / f"{lock_name}.txt"
-    lock = path.read_bytes()
-    name = hashlib.sha256(lock + os.fsencode(python.resolve()) + version(python).encode()).hexdigest()[:16]
-    folder = cache("apps") / f"{lock_name}-{version(python)}-{name}"
-    with (cache("apps") / f".{name}.lock").open("w") as guard:
+    return _environment(python, lock_name, ROOT / "requirements" / f"{lock_name}.txt")
+
+
+def without_packages(python: Path) -> Path:
+    """Return this interpreter in a virtual environment without packages: its own folder may hold any."""
+    return _environment(python, "nothing", None) / "bin" / "python"
+
+
+def _environment(python: Path, name: str, lock: Path | None) -> Path:
+    what = (lock.read_bytes() if lock else b"") + os.fsencode(python.resolve()) + version(python).encode()
+    digest = hashlib.sha256(what).hexdigest()[:16]
+    folder = cache("apps") / f"{name}-{version(python)}-{digest}"
+    with (cache("apps") / f".{digest}.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not folder.is_dir():
             unfinished = folder.with_name(f".{folder.name}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
             _uv("venv", "--relocatable", "--python", str(python), str(unfinished))
-            _uv(
-                "pip",
-                "install",
-                "--python",
-                str(unfinished),
-                "--require-hashes",
-                "--only-binary",
-                ":all:",
-                "-r",
-                str(path),
-            )
+            if lock:
+                locked = ("--require-hashes", "--only-binary", ":all:", "-r", str(lock))
+                _uv("pip", "install", "--python", str(unfinished), *locked)
             unfinished.rename(folder)
     return folder
 

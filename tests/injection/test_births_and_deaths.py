@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.injection import pythons
 from tests.injection.running import Finished, Runner
 from tests.injection.test_exit import HOURLY, WORK, check_work
 from tests.receiver import Receiver
@@ -148,7 +149,7 @@ def outcomes(python: Path, mount: Path, tmp_path_factory: pytest.TempPathFactory
 
     def run(row: Row) -> Outcome:
         with Receiver() as receiver:
-            runner = Runner(python, mount, receiver.endpoint, tmp_path_factory.mktemp("row"))
+            runner = Runner(pythons.without_packages(python), mount, receiver.endpoint, tmp_path_factory.mktemp("row"))
             runner.write(WORK, "work.py")
             runner.write(APP)
             done = runner.run(["main.py", *row.arguments], env=HOURLY)

@@ -56,6 +56,14 @@ OLD = {
             print(sorted(d.metadata['Name'] for d in m.distributions()), m.version('wrapt'))
         """
     ),
+    "own modules hide libraries": Row(
+        """
+            import os, requests, urllib3, urllib.request
+            urllib.request.urlopen(os.environ['STOCK_URL'] + '/stock').read()
+        """,
+        files={"requests.py": "print(__name__)", "urllib3.py": "print(__name__)"},
+        spans=["GET"],
+    ),
     "requests, urllib3 1.26": Row(
         """
             import os, requests
