@@ -49,6 +49,7 @@ LAZY = {"wrapt.synchronization": "asyncio"}
 SUBSTITUTES = {
     "packaging.version": ("otel_injection.versions", {"parse", "Version"}),
     "packaging.requirements": ("otel_injection.requirements", {"InvalidRequirement", "Requirement"}),
+    "ctypes": ("otel_injection.bits", {"c_double", "c_uint64"}),
     "typing_extensions": ("otel_injection.typing_names", {"assert_never", "deprecated"}),
 }
 """By module that OpenTelemetry's packages import: what of ours takes its place for these names, since it costs less."""

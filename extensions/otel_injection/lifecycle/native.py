@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import platform
 import struct
+import sys
+from collections.abc import Callable
 from typing import Any
 
+from otel_injection import descriptors
 from otel_injection.lifecycle import uwsgi
 
 _PROT_READ_EXECUTE = 1 | 4
@@ -32,41 +35,41 @@ _CODE = {
 class Handler:
     """A handler that writes to ``fd``.
 
-    OSError, ImportError, KeyError: this system has no place for one: no ``ctypes``, another processor, or no memory
+    OSError, ImportError, KeyError: this system has no place for one: no ``_ctypes``, another processor, or no memory
     that may be executed.
     """
 
     def __init__(self, fd: int) -> None:
-        import ctypes
         import mmap
 
-        self._libc: Any = ctypes.CDLL(None, use_errno=True)
-        self._libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
-        self._libc.signal.restype = ctypes.c_void_p
-        self._libc.sigaction.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p]
-        self._libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
         if fd > 0xFFFF:
             raise OSError(f"file descriptor {fd} is too large")
+        if "_ctypes" not in sys.modules:  # newer ones make a callback, for which newer releases of libffi keep a file
+            descriptors.opening_out_of_the_way(fd, lambda: __import__("_ctypes"))
+        import _ctypes  # ctypes itself takes longer to import, and is not needed
+
+        self._signal, self._sigaction, mprotect = map(_function, ("signal", "sigaction", "mprotect"))
         self._page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._page.write(_CODE[platform.machine()](fd))
-        self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
-        if self._libc.mprotect(self._address, mmap.PAGESIZE, _PROT_READ_EXECUTE):
-            raise OSError(ctypes.get_errno(), "memory may not be executed")
-        self._replaced: dict[int, bytes] = {}
-        self._answer = ctypes.create_string_buffer(1024)
+        self._address = _address(self._page)
+        if mprotect(self._address, mmap.PAGESIZE, _PROT_READ_EXECUTE):
+            raise OSError(_ctypes.get_errno(), "memory may not be executed")
+        self._replaced: dict[int, bytearray] = {}
+        self._answer = bytearray(1024)
+        self._answer_address = _address(self._answer)
 
     def set(self, signum: int) -> bool:
         """Handle a signal whose disposition is the default one; return whether that is so now. From any thread."""
         disposition = self._disposition(signum)
         if disposition == 0 or uwsgi.owns(disposition):
-            self._replaced[signum] = self._answer.raw
-            self._libc.signal(signum, self._address)  # system calls go on after it: SA_RESTART
+            self._replaced[signum] = self._answer[:]
+            self._signal(signum, self._address)  # system calls go on after it: SA_RESTART
         return self.is_set(signum)
 
     def reset(self, signum: int) -> None:
         """Give a signal its disposition back, unless somebody else handles it by now."""
         if self.is_set(signum):
-            self._libc.sigaction(signum, self._replaced[signum], None)
+            self._sigaction(signum, _address(self._replaced[signum]), 0)
 
     def is_set(self, signum: int) -> bool:
         """Return whether it is this handler that a signal meets."""
@@ -74,6 +77,37 @@ class Handler:
 
     def _disposition(self, signum: int) -> int:
         """Return the address of a signal's handler: what ``struct sigaction`` begins with. 0 is the default one."""
-        if self._libc.sigaction(signum, None, self._answer):
+        if self._sigaction(signum, 0, self._answer_address):
             return -1
         return int(struct.unpack_from("P", self._answer)[0])
+
+
+def _function(name: str) -> Callable[..., int]:
+    """Return a function of the C library that takes numbers and addresses, and returns an ``int``."""
+    import _ctypes
+
+    class Function(_ctypes.CFuncPtr):
+        """A function that is called as C is, and whose ``errno`` is kept; see ``ctypes.CDLL``."""
+
+        _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
+        _restype_ = _simple("i")
+
+    program: Any = None
+    function: Any = Function(_ctypes.dlsym(_ctypes.dlopen(program, 0), name))
+    word = _simple("L")
+    return lambda *arguments: int(function(*map(word, arguments)))
+
+
+def _address(memory: Any) -> int:
+    """Return where the bytes of a writable buffer are."""
+    import _ctypes
+
+    return _ctypes.addressof(_simple("c").from_buffer(memory))
+
+
+def _simple(code: str) -> Any:
+    """Return the type of a C value by its code; see ``struct`` and ``ctypes.c_int`` and others."""
+    import _ctypes
+
+    base: Any = _ctypes._SimpleCData
+    return type(base)("Value", (base,), {"_type_": code})
