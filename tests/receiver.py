@@ -64,12 +64,14 @@ class Request:
 class Behaviour:
     """How requests are answered: after ``delay`` seconds, with ``status`` and ``headers``, or, ``silent``, never.
 
-    Only what is answered with 200 counts as received.
+    With ``rejected``, a success says that all is rejected, with that reason. Only what is answered with 200 and not
+    rejected counts as received.
     """
 
     status: int = 200
     delay: float = 0.0
     silent: bool = False
+    rejected: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -242,6 +244,8 @@ class Receiver:
                 status, answer, body, kind, items = _take(self.path, headers, body)
                 if behaviour.status != 200:
                     status, answer, items = behaviour.status, b"", []
+                elif behaviour.rejected and items:
+                    answer, items = _partial_success(self.path, len(items), behaviour.rejected), []
                 receiver._keep(Request(self.path, headers, body, came, status), kind, items)
                 self.send_response(status)
                 self.send_header("Content-Type", "application/x-protobuf" if status == 200 else "text/plain")
@@ -271,6 +275,15 @@ def _take(path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, byte
     except (OSError, EOFError, zlib.error, DecodeError, ValueError) as error:
         return 400, str(error).encode(), body, "", []
     return 200, response_class().SerializeToString(), body, kind, items
+
+
+def _partial_success(path: str, rejected: int, reason: str) -> bytes:
+    """Write the answer that so many items were rejected; its field numbers are those of every signal."""
+    answer = _SIGNALS[path][2]()
+    (name,) = [each.name for each in answer.partial_success.DESCRIPTOR.fields if each.number == 1]
+    setattr(answer.partial_success, name, rejected)
+    answer.partial_success.error_message = reason
+    return bytes(answer.SerializeToString())
 
 
 class _Server(ThreadingHTTPServer):

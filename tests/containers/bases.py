@@ -31,7 +31,7 @@ REQUIRED = ("3.11", "3.13", "3.14")
 OPTIONAL = ("3.10", "3.12")
 """Pythons that no Debian suite has: tested where Maven Central or the official image can be reached."""
 
-_SUITES = {"3.11": "bookworm", "3.13": "trixie", "3.14": "forky"}
+_SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie", "3.14": "forky"}
 _SYSTEM = ("base-files", "base-passwd", "bash", "coreutils", "dash", "findutils", "grep", "libc-bin", "sed")
 _JARS = {
     "3.10": ("3.10.8-1.5.8", "2f101b1aa06effdbda3c318c1728b13f22b571707c7b7704abaf5d19a33aa981"),
@@ -81,10 +81,13 @@ def base_image(engine: Engine, version: str, requirements: Path = _REQUIREMENTS)
     return tag
 
 
-def _install(version: str, requirements: Path, work: Path) -> Path:
-    """Install the requirements for this Python and return a folder with ``site`` and ``bin``."""
-    folder = work / "packages"
-    site = folder / "site"
+def bare_image(engine: Engine, version: str) -> str:
+    """Return the name of an image with this Python alone, also with one that is not supported."""
+    return _parent(engine, version)
+
+
+def install(version: str, requirements: Path, site: Path) -> None:
+    """Install the requirements for this Python into a folder."""
     platform = f"{os.uname().machine}-manylinux_2_28"
     options = ["--quiet", "--require-hashes", "--only-binary", ":all:", "--python-version", version]
     command = [
@@ -105,6 +108,13 @@ def _install(version: str, requirements: Path, work: Path) -> Path:
         raise UserError("uv is not on PATH: run ./build.sh test, which brings it") from None
     if done.returncode:
         raise UserError(f"cannot install {requirements} for Python {version}: {done.stderr.strip().splitlines()[-1]}")
+
+
+def _install(version: str, requirements: Path, work: Path) -> Path:
+    """Install the requirements for this Python and return a folder with ``site`` and ``bin``."""
+    folder = work / "packages"
+    site = folder / "site"
+    install(version, requirements, site)
     (site / "bin").rename(folder / "bin")
     for script in (folder / "bin").iterdir():
         first, _, rest = script.read_bytes().partition(b"\n")

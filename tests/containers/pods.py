@@ -78,6 +78,12 @@ class ContainerApp:
         """What it complained about so far."""
         return str(self._container.logs(stdout=False).decode())
 
+    def execute(self, command: Sequence[str], user: str = "") -> tuple[int, str, str]:
+        """Run a command in it, as ``kubectl exec`` does, as its own user or another; return status and output."""
+        done: Any = self._container.exec_run([*command], user=user, demux=True)
+        out, err = done.output
+        return int(done.exit_code), (out or b"").decode(), (err or b"").decode()
+
     def wait(self, timeout: float = 60.0) -> int:
         """Wait for its end and return its exit status, 128 and the number of a signal where it died of one."""
         with suppress(requests.exceptions.ConnectionError, requests.exceptions.Timeout):
@@ -101,10 +107,13 @@ class ContainerApp:
 
 @contextmanager
 def app(
-    image: str, command: Sequence[str], source: Path, env: Mapping[str, str], volumes: Volumes
+    image: str, command: Sequence[str], source: Path, env: Mapping[str, str], volumes: Volumes, **changed: Any
 ) -> Iterator[ContainerApp]:
-    """Start an app whose files lie in ``source``, in the host's network, where the tests receive and answer."""
-    options = {"user": APP_USER, "network_mode": "host", "working_dir": SOURCE, "env": dict(env)}
+    """Start an app whose files lie in ``source``, in the host's network, where the tests receive and answer.
+
+    Changed options are the docker SDK's.
+    """
+    options = {"user": APP_USER, "network_mode": "host", "working_dir": SOURCE, "env": dict(env), **changed}
     with container(image, command, {source: (SOURCE, "ro"), **volumes}, **options) as started:
         yield ContainerApp(started)
 

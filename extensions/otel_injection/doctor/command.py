@@ -50,8 +50,10 @@ def _describe(process: processes.Process, mount: str, known: Any) -> Dict[str, A
     answers = []  # type: List[Any]
     if known is not None and injected and requests.possible():
         answers = _ask(environment, known)
-        if not process.inherited or sdk:
-            findings += [_of_answer(each) for each in answers if not each.accepted]
+        failed = [each for each in answers if not each.accepted]
+        if failed and (not process.inherited or sdk):
+            findings = [each for each in findings if each.code != "export_failed"]  # the same, some time ago
+            findings = diagnosis.of_answers(failed) + findings
     return {
         "pid": process.pid,
         "command": process.command,
@@ -71,11 +73,6 @@ def _describe(process: processes.Process, mount: str, known: Any) -> Dict[str, A
         "requests": [each._asdict() for each in answers],
         "settings": settings.in_force(environment),
     }
-
-
-def _of_answer(answer: Any) -> diagnosis.Finding:
-    text = "{} cannot be sent to {}: {}".format(answer.signal, answer.endpoint, answer.text)
-    return diagnosis.Finding(diagnosis.ERROR, "endpoint", text)
 
 
 def _ask(environment: Dict[str, str], known: Any) -> List[Any]:

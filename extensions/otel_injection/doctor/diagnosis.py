@@ -1,11 +1,12 @@
 """Why a process does or does not export: findings, each one line that names the cause and what to do."""
 
 import os
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional
 
 from otel_injection.doctor.processes import Process
 
 ERROR, WARNING, INFO = "error", "warning", "info"
+_SIGNALS = ("traces", "metrics", "logs")
 _DOOR = "opentelemetry/instrumentation/auto_instrumentation"
 _OLDEST = (3, 10)
 
@@ -46,6 +47,19 @@ def diagnose(process: Process, mount: str) -> List[Finding]:
     return [_of_not_injected(process, mount)]
 
 
+def of_answers(failed: Iterable[Any]) -> List[Finding]:
+    """Return one finding for all signals whose requests failed in the same way."""
+    alike = {}  # type: Dict[Any, List[str]]
+    for answer in failed:
+        place = answer.endpoint.replace("/v1/" + answer.signal, "")
+        alike.setdefault((place, answer.text), []).append(answer.signal)
+    text = "{} cannot be sent to {}: {}"
+    return [
+        Finding(ERROR, "endpoint", text.format(", ".join(signals), place, problem))
+        for (place, problem), signals in alike.items()
+    ]
+
+
 def _of_not_injected(process: Process, mount: str) -> Finding:
     record = process.record or {}
     reason, details = record.get("reason"), record.get("details", "")
@@ -54,6 +68,9 @@ def _of_not_injected(process: Process, mount: str) -> Finding:
         return Finding(level, reason, text.format(details=details))
     if record.get("result") == "failed":
         return Finding(ERROR, "damaged", "{}; look at the init container's log and at the volume".format(details))
+    if process.guarded:
+        text = "it has changed its user after its start, to UID {}: only the capability SYS_PTRACE lets one see why"
+        return Finding(WARNING, "unreadable", text.format(process.user))
     if process.hidden:
         text = "it belongs to UID {}, this is {}: run the doctor as that user to see why"
         return Finding(WARNING, "unreadable", text.format(process.user, os.getuid()))
@@ -83,6 +100,7 @@ def _of_start(process: Process, mount: str) -> Finding:
 
 def _of_lost_path(environment: Dict[str, str], path: Optional[str], mount: str) -> Finding:
     settings = sorted(name for name in environment if name.startswith("OTEL_"))
+    settings = [each for each in settings if each in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME")] + settings
     if settings and path is None:
         text = "{} is set but PYTHONPATH is not: it got lost on the way, perhaps in an entrypoint with env -i or sudo"
         return Finding(ERROR, "path_lost", text.format(settings[0]))
@@ -157,19 +175,24 @@ def _of_exports(record: Dict[str, Any], sdk: Dict[str, Any], environment: Dict[s
             text = "{} do not arrive ({} lost so far): {}"
             yield Finding(ERROR, "export_failed", text.format(signal, count["failed"], count["problem"]))
         elif count["rejected"]:
-            text = "the collector rejected {} {}: {}"
-            yield Finding(WARNING, "rejected", text.format(count["rejected"], signal, count["problem"]))
-    for signal in ("traces", "metrics", "logs"):
-        if sdk and "error" not in sdk and signal not in sdk.get("exporters", {}):
-            variable = "OTEL_{}_EXPORTER".format(signal.upper())
-            text = "no {} leave the process: {} is '{}'"
-            yield Finding(WARNING, "no_exporter", text.format(signal, variable, environment.get(variable, "")))
+            text = "the collector accepted {} {} and rejected {}: {}"
+            level = WARNING if count["exported"] else ERROR
+            reason = count["problem"] or "it did not say why the last time"
+            text = text.format(count["exported"], signal, count["rejected"], reason)
+            yield Finding(level, "rejected", text)
+    silent = [each for each in _SIGNALS if sdk and "error" not in sdk and each not in sdk.get("exporters", {})]
+    for signal in silent:
+        variable = "OTEL_{}_EXPORTER".format(signal.upper())
+        text = "no {} leave the process: {} is '{}'".format(signal, variable, environment.get(variable, ""))
+        yield Finding(ERROR if len(silent) == len(_SIGNALS) else WARNING, "no_exporter", text)
     root = str(sdk.get("sampler")).replace("ParentBased{root:", "", 1)
-    if root.startswith(("AlwaysOff", "TraceIdRatioBased{0}", "TraceIdRatioBased{0.0}")):
+    sampled_out = root.startswith(("AlwaysOff", "TraceIdRatioBased{0}", "TraceIdRatioBased{0.0}"))
+    if sampled_out:
         text = "no span is kept: OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG make {}"
         yield Finding(ERROR, "sampled_out", text.format(root.partition(",")[0]))
     spans, logs = counts.get("traces", {}), counts.get("logs", {})
-    if logs.get("exported") and not spans.get("exported") and not spans.get("failed"):
+    traced = any(spans.get(each) for each in ("exported", "failed", "rejected"))
+    if logs.get("exported") and not traced and not sampled_out and "traces" not in silent:
         text = "log records have trace_id=0: no span was made, so they were written outside of requests, or {}"
         yield Finding(WARNING, "no_trace_ids", text.format("what serves the requests is not instrumented"))
     if spans.get("errors", 0) * 2 > spans.get("exported", 0) + spans.get("failed", 0) > 0:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from otel_injection.doctor import records
@@ -25,6 +26,8 @@ class Process(NamedTuple):
     record: Optional[Dict[str, Any]]
     hidden: bool
     """Whether its record may not be read."""
+    guarded: bool = False
+    """Whether not even its own user may read it, since it has changed its user; see PR_SET_DUMPABLE in prctl(2)."""
 
     @property
     def command(self) -> str:
@@ -69,9 +72,11 @@ def _read(folder: str, pid: int, proc: str) -> Optional[Process]:
     arguments = _text(folder, "cmdline").split("\0")[:-1]
     executable = None  # type: Optional[str]
     maps = ""
+    owner = os.stat(folder)
     try:
-        executable = os.readlink(os.path.join(folder, "exe")).replace(" (deleted)", "")
-        maps = _text(folder, "maps")
+        with _acting_as(owner.st_uid, owner.st_gid):
+            executable = os.readlink(os.path.join(folder, "exe")).replace(" (deleted)", "")
+            maps = _text(folder, "maps")
     except PermissionError:
         pass
     if not arguments or not _is_python(arguments[0], executable, maps):
@@ -80,15 +85,16 @@ def _read(folder: str, pid: int, proc: str) -> Optional[Process]:
     hidden = False
     record = environment = None
     try:
-        environment = _environment(folder)
-        record = records.read(pid, proc)
+        with _acting_as(owner.st_uid, owner.st_gid):
+            environment = _environment(folder)
+            record = records.read(pid, proc)
     except PermissionError:
         hidden = True
     version = str(record["python"]) if record and "python" in record else _version(executable or arguments[0], maps)
     return Process(
         pid=_inner_pid(folder, pid),
         parent=int(fields[1]),
-        user=os.stat(folder).st_uid,
+        user=owner.st_uid,
         started=int(fields[19]),
         arguments=arguments,
         executable=executable,
@@ -97,7 +103,27 @@ def _read(folder: str, pid: int, proc: str) -> Optional[Process]:
         environment=environment,
         record=record,
         hidden=hidden,
+        guarded=hidden and os.stat(os.path.join(folder, "environ")).st_uid != owner.st_uid,
     )
+
+
+@contextmanager
+def _acting_as(user: int, group: int) -> Iterator[None]:
+    """Read as the user of a process: in a container, the superuser may not read what belongs to others."""
+    own = os.geteuid(), os.getegid()
+    try:
+        if own[0] == 0 != user:
+            os.setegid(group)
+            os.seteuid(user)
+    except OSError:  # it may not do that either
+        pass
+    try:
+        yield
+    finally:
+        if os.geteuid() != own[0]:
+            os.seteuid(own[0])
+        if os.getegid() != own[1]:
+            os.setegid(own[1])
 
 
 def _is_python(name: str, executable: Optional[str], maps: str) -> bool:

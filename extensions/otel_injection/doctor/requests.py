@@ -56,17 +56,41 @@ def _exports(environment: Dict[str, str], signal: str) -> bool:
 
 
 def _send(signal: str, environment: Dict[str, str]) -> Answer:
-    from otel_injection.otlp import settings
-    from otel_injection.otlp.sender import Sender
-
     notes = []  # type: List[str]
-    read = settings.read(signal, notes.append, environment)
-    sender = Sender(read, notes.append)
-    outcome = sender.send(b"", _PATIENCE)
-    sender.shutdown()
+    try:
+        from otel_injection.otlp import settings
+        from otel_injection.otlp.sender import Sender
+
+        read = settings.read(signal, notes.append, environment)
+        sender = Sender(read, notes.append)
+        outcome = sender.send(b"", _PATIENCE)
+        sender.shutdown()
+    except (ImportError, SyntaxError) as error:
+        return Answer(signal, "anywhere", "", False, "the payload is damaged ({})".format(error), notes)
     text = outcome.problem
     if outcome.success:
         text = "accepted" + (", but: " + text if text else "")
+    elif read.endpoint.scheme == "http" and _ended_early(text) and _speaks_tls(read.endpoint.host, read.endpoint.port):
+        text = "the port speaks TLS; write https:// in OTEL_EXPORTER_OTLP_ENDPOINT"
     if outcome.rejected:
         text += " ({} rejected)".format(outcome.rejected)
     return Answer(signal, read.endpoint.url, read.protocol, outcome.success, text, notes)
+
+
+def _ended_early(problem: str) -> bool:
+    return problem.startswith(("the connection was closed", "the answer is not HTTP", "the answer is 400"))
+
+
+def _speaks_tls(host: str, port: int) -> bool:
+    """Return whether a port greets in TLS; nothing is sent there, so whose certificate it has does not matter."""
+    import socket
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with socket.create_connection((host, port), 1.0) as plain, context.wrap_socket(plain):
+            return True
+    except OSError:
+        return False
