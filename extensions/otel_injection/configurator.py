@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.util._importlib_metadata import entry_points
 
 from otel_injection import environment, faster, ours, record, report, resource, workers
+from otel_injection.faster.spans import Processors
 from otel_injection.lifecycle import supervising
 from otel_injection.settings import names
 from otel_injection.state import State
@@ -50,6 +51,7 @@ class Configurator(_BaseConfigurator):
             sampler=span_chain.sampler(_sampler()) if span_chain is not None else _sampler(),
             resource=shared,
             shutdown_on_exit=False,
+            active_span_processor=Processors(),
             id_generator=_id_generator(),
             meter_provider=meter_provider,
             _tracer_configurator=upstream._import_tracer_configurator(upstream._get_tracer_configurator()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import getpid
 from typing import Any
 
 from opentelemetry import metrics as api
@@ -142,7 +143,9 @@ class _Instrument:
         self._resolved: tuple[Any, Any, Any] = (None, None, None)
 
     def _instrument(self) -> Any:
-        state, provider = PIPELINE.current(), _internal._METER_PROVIDER
+        state, provider = PIPELINE.state, _internal._METER_PROVIDER
+        if state is None or PIPELINE.pid != getpid():
+            state = PIPELINE.current()
         resolved = self._resolved  # one object: another thread may be replacing it
         if resolved[2] is None or resolved[0] is not state or resolved[1] is not provider:
             instrument = getattr(self._meter.real(state), self._factory)(*self._definition, **self._keywords)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from os import getpid
 from typing import Any
 
 from opentelemetry import trace as api
 
 from otel_injection import record
+from otel_injection.blocks import CurrentSpan
 from otel_injection.pipeline import PIPELINE
 from otel_injection.settings import forced
 
@@ -58,12 +60,27 @@ class Tracer(api.ProxyTracer):
         self._provider = provider
         self._resolved: tuple[Any, Any, api.Tracer] = (None, None, self._noop_tracer)
 
+    def start_span(self, *arguments: Any, **keywords: Any) -> api.Span:
+        """See ``opentelemetry.trace.Tracer.start_span``."""
+        return self._tracer.start_span(*arguments, **keywords)
+
+    def start_as_current_span(self, *arguments: Any, **keywords: Any) -> Any:
+        """See ``opentelemetry.trace.Tracer.start_as_current_span``."""
+        return CurrentSpan(self._start_current, arguments, keywords)
+
+    def _start_current(self, *arguments: Any, **keywords: Any) -> Any:
+        tracer: Any = self._tracer
+        start = getattr(tracer, "_start_block", None) or tracer.start_as_current_span
+        return start(*arguments, **keywords)
+
     @property
     def _tracer(self) -> api.Tracer:
         if PIPELINE.holding:
             PIPELINE.wait()
-        state, provider = PIPELINE.current(), api._TRACER_PROVIDER
         resolved = self._resolved  # one object: another thread may be replacing it
+        state, provider = PIPELINE.state, api._TRACER_PROVIDER
+        if state is None or PIPELINE.pid != getpid():
+            state = PIPELINE.current()
         if resolved[0] is not state or resolved[1] is not provider:
             resolved = self._resolved = (state, provider, self._resolve(state, provider))
         return resolved[2]

@@ -105,6 +105,7 @@ def rest(batches: Sequence[Any], readers: Sequence[Any], consumer: Any) -> None:
     for reader in ticking:
         resting.prepare(reader, reader._daemon_thread)
     consumer.consume_measurement = resting.recording(consumer.consume_measurement, ticking, _start_collecting)
+    consumer._reader_storages = dict(consumer._reader_storages)  # tells instruments that there is another way now
     go_on(batches, readers)
 
 

@@ -1,11 +1,13 @@
-"""Replaces the slowest helpers of the SDK by faster ones with the same results, each with upstream's as its fall-back.
+"""Attributes of spans and measurements.
 
-Attributes are most often a dictionary of texts and numbers; upstream looks at every value several times, recursively,
+They are most often a dictionary of texts and numbers; upstream looks at every value several times, recursively,
 in case it is something else. Where something else is found here, upstream's own code runs.
 """
 
 from __future__ import annotations
 
+import sys
+import threading
 from abc import ABCMeta
 from typing import Any
 
@@ -18,7 +20,7 @@ _SIMPLE = frozenset({str, int, float, bool, bytes, type(None)})
 
 
 def use() -> None:
-    """Put the replacements in place, unless the SDK or the API is built otherwise than is known here."""
+    """Put the replacements in place, each where what it replaces is built as is known here."""
     if hasattr(BoundedAttributes, "_setitem_locked") and hasattr(BoundedAttributes, "_set_items"):
         trace.BoundedAttributes = SpanAttributes  # type: ignore[attr-defined]
     if hasattr(_view_instrument_match, "_hash_attributes"):
@@ -27,7 +29,7 @@ def use() -> None:
         instrument.Measurement = QuickMeasurement  # type: ignore[attr-defined]
 
 
-def _simple(attributes: Any) -> bool:
+def is_plain(attributes: Any) -> bool:
     """Return whether these are a dictionary that upstream would copy as it is."""
     if type(attributes) is not dict:
         return False
@@ -42,7 +44,7 @@ _hash_attributes = _view_instrument_match._hash_attributes
 
 def attributes_key(attributes: Any) -> Any:
     """Return what is equal for equal attributes of the same types, in whatever order, and for no others."""
-    if not _simple(attributes):
+    if not is_plain(attributes):
         return _hash_attributes(attributes)
     return frozenset([(key, value, type(value)) for key, value in attributes.items()])
 
@@ -53,7 +55,7 @@ class QuickMeasurement(Measurement):
     def __init__(
         self, value: float, time_unix_nano: int, instrument: Any, context: Any, attributes: Any = None
     ) -> None:
-        if attributes is not None and not _simple(attributes):
+        if attributes is not None and not is_plain(attributes):
             super().__init__(value, time_unix_nano, instrument, context, attributes)
             return
         own = self.__dict__  # upstream's class is frozen
@@ -75,6 +77,27 @@ class SpanAttributes(BoundedAttributes, metaclass=_AnyBounded):
     """The attributes of a span; see upstream's class."""
 
     __module__ = BoundedAttributes.__module__
+
+    def __init__(
+        self,
+        maxlen: int | None = None,
+        attributes: Any = None,
+        immutable: bool = True,
+        max_value_len: int | None = None,
+        extended_attributes: bool = False,
+    ) -> None:
+        if (maxlen is not None and maxlen < 0) or (max_value_len is not None and max_value_len < 0):
+            super().__init__(maxlen, attributes, immutable, max_value_len, extended_attributes)  # raises
+        self._dict = {}
+        self.maxlen = maxlen
+        self._room = sys.maxsize if maxlen is None else maxlen
+        self.dropped = 0
+        self.max_value_len = max_value_len
+        self._lock = threading.Lock()
+        self._immutable = False
+        if attributes:
+            self._set_items(attributes)
+        self._immutable = immutable
 
     def __setitem__(self, key: str, value: Any) -> None:
         if self._fits(key, value) and not self._immutable:

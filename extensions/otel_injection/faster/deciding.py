@@ -1,0 +1,53 @@
+"""The decisions of the specification's samplers, without an object for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry.sdk.trace.sampling import Decision, ParentBased, StaticSampler, TraceIdRatioBased
+
+Decide = Callable[[Any, int], bool]
+"""Says of a parent's span context, None for a root, and a trace id whether a span is recorded and sampled."""
+
+
+def compiled(sampler: Any) -> Decide | None:
+    """Return what decides as a sampler does, None if that is not known: it is another, or adds something to spans."""
+    kind = type(sampler)
+    if kind is StaticSampler and sampler._decision is not Decision.RECORD_ONLY:
+        sampled = sampler._decision is Decision.RECORD_AND_SAMPLE
+        return lambda _parent, _trace_id: sampled
+    if kind is TraceIdRatioBased:
+        bound, limit = sampler.bound, sampler.TRACE_ID_LIMIT
+        return lambda _parent, trace_id: trace_id & limit < bound
+    if kind is ParentBased:
+        return _parent_based(sampler)
+    return None
+
+
+def _parent_based(sampler: Any) -> Decide | None:
+    root = compiled(sampler._root)
+    delegates: list[Any] = [  # by remote (2) and sampled (1)
+        compiled(each)
+        for each in (
+            sampler._local_parent_not_sampled,
+            sampler._local_parent_sampled,
+            sampler._remote_parent_not_sampled,
+            sampler._remote_parent_sampled,
+        )
+    ]
+    if root is None or None in delegates:
+        return None
+
+    def decide(parent: Any, trace_id: int) -> bool:
+        if parent is None:
+            return root(parent, trace_id)
+        chosen: Decide = delegates[(2 if parent[2] else 0) + (parent[3] & 1)]
+        return chosen(parent, trace_id)
+
+    return decide
+
+
+def decision(sampled: bool) -> Decision:
+    """Return what a sampler of the specification calls its decision."""
+    return Decision.RECORD_AND_SAMPLE if sampled else Decision.DROP
