@@ -49,6 +49,7 @@ LAZY = {"wrapt.synchronization": "asyncio"}
 SUBSTITUTES = {
     "packaging.version": ("otel_injection.versions", {"parse", "Version"}),
     "packaging.requirements": ("otel_injection.requirements", {"InvalidRequirement", "Requirement"}),
+    "importlib": ("otel_injection.present", {"import_module"}),
     "ctypes": ("otel_injection.bits", {"c_double", "c_uint64"}),
     "typing_extensions": ("otel_injection.typing_names", {"assert_never", "deprecated"}),
 }

@@ -96,7 +96,10 @@ class Instrumentation:
         """Import and return the instrumentor's class, as an entry point would."""
         module, _, attribute = self._target.partition(":")
         __import__(module)
-        return getattr(sys.modules[module], attribute)
+        instrumentor = getattr(sys.modules[module], attribute)
+        if vars(instrumentor).get("_module", self) is None:  # one of two libraries, the other was imported before
+            instrumentor._module = sys.modules[self.name]
+        return instrumentor
 
 
 def _own_module(missing: str | None) -> bool:

@@ -8,7 +8,7 @@ their tracebacks pass through it. Only coroutines that are to have spans need th
 from __future__ import annotations
 
 import asyncio
-from timeit import default_timer
+from time import perf_counter as default_timer
 from typing import Any
 
 from opentelemetry.instrumentation.asyncio import AsyncioInstrumentor, determine_state

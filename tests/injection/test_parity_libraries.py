@@ -89,6 +89,15 @@ OLD = {
         ["-W", "error::UserWarning", "main.py"],
         spans=["GET"],
     ),
+    "httpx without its successor": Row(
+        """
+            import os, sys, httpx
+            httpx.get(os.environ['STOCK_URL'] + '/stock')
+            print('httpx2' in sys.modules, 'timeit' in sys.modules)
+        """,
+        files={"httpx2.py": "print('imported')"},
+        spans=["GET"],
+    ),
     "httpx 0.23": Row(
         """
             import os, httpx
