@@ -149,9 +149,10 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
-    """Write requirements/*.txt anew with the newest releases and print what changed."""
-    _expect(session, "")
-    session.run(sys.executable, "-m", "images.lock", external=True)
+    """Write requirements/*.txt anew with the newest releases and print what changed; own: that of extensions/own."""
+    if session.posargs not in ([], ["own"]):
+        sys.exit("error: too many or too few arguments; the call is: ./build.sh lock [own]")
+    session.run(sys.executable, "-m", "images.lock", *session.posargs, external=True)
 
 
 def _install(session: nox.Session, name: str) -> None:

@@ -114,7 +114,7 @@ def _install(lock: Path) -> Path:
 def _fill(tree: Path, payload: Path) -> None:
     distributions = [PathDistribution(each) for each in sorted(payload.glob("*.dist-info"))]
     api = sorted(_modules(next(each for each in distributions if each.name == "opentelemetry-api")))
-    required = _install(own.LOCK) if own.LOCK.exists() else None
+    required = _install(own.LOCK) if own.is_locked() else None
     extra = own.sources(required, distributions)
     ownership = Ownership(api, constants(payload), own.names(extra))
     for source in sorted(payload.rglob("*.py")):
@@ -129,8 +129,7 @@ def _fill(tree: Path, payload: Path) -> None:
         path = source.relative_to(ROOT / "extensions").as_posix()
         _write(tree / path, rewrite(source.read_bytes(), _module_name(path), ownership))
     for path, source in extra.items():
-        name = _module_name(path)
-        _write(tree / PRIVATE.replace(".", "/") / path, rewrite(source.read_bytes(), name, ownership))
+        _write(tree / PRIVATE.replace(".", "/") / path, own.rewritten(source, _module_name(path), ownership))
     known = {each.name for each in distributions}
     distributions += [each for each in own.required_distributions(required) if each.name not in known]
     _write(tree / "otel_injection/_index.py", index.render(distributions, api, ownership, own.entry_points()).encode())

@@ -61,7 +61,7 @@ def lock(folder: Path = FOLDER) -> None:
         changes = _changes(folder, work)
         for each in LOCKS:
             (work / f"{each}.txt").replace(folder / f"{each}.txt")
-    _lock_own()
+    lock_own()
     say("\n".join(changes) or "nothing changed")
 
 
@@ -87,13 +87,20 @@ def _resolve(work: Path, name: str, earlier: tuple[str, ...]) -> None:
     )
 
 
-def _lock_own() -> None:
+def lock_own() -> None:
     """Resolve what the packages in ``extensions/own`` require, with the payload's versions where it has the same."""
     source = own.FOLDER / "requirements.in"
     if source.exists():
         with step("resolving extensions/own/requirements.in"):
             command = ["pip", "compile", "--generate-hashes", "--universal", "--python-version", PYTHONS[0], "--quiet"]
-            command += ["--only-binary", ":all:", "--custom-compile-command", "nox -s lock"]
+            command += [
+                "--fork-strategy",
+                "fewest",
+                "--only-binary",
+                ":all:",
+                "--custom-compile-command",
+                "nox -s lock",
+            ]
             command += ["--constraints", "requirements/payload.txt", "--output-file", str(own.LOCK), str(source)]
             _uv(FOLDER, "../extensions/own/requirements.in does not resolve", *command)
 
@@ -130,7 +137,10 @@ def _changes(old: Path, new: Path) -> list[str]:
 def main() -> int:
     """Write the locks; 1 and one line on stderr where that fails."""
     try:
-        lock()
+        if sys.argv[1:] == ["own"]:
+            lock_own()
+        else:
+            lock()
     except (UserError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -83,6 +83,9 @@ class Ownership:
         self._api = frozenset(api_modules)
         self.constants = constants or {}
 
+    foreign = False
+    """Whether it answers for code that is not written for the payload, in which more than imports must stay."""
+
     def private(self, module: str) -> bool:
         """Return whether the payload holds a private copy of ``module``."""
         return self.home(module).startswith(PRIVATE)
@@ -105,4 +108,9 @@ class Ownership:
             return REPLACED[top] + module[len(top) :]
         if top in sys.stdlib_module_names or top in APP or top in TYPING_ONLY or top == "otel_injection":
             return module
+        return self.unknown(module)
+
+    def unknown(self, module: str) -> str:
+        """Return the name of a module that no table names; here, raise UserError."""
+        top = module.partition(".")[0]
         raise UserError(f"the payload imports '{module}', which no table names: add '{top}' to images/ownership.py")

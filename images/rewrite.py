@@ -42,7 +42,7 @@ def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
 
     private = ownership.private(name)
     edits = list(_edit_imports(tree, span, source, name, ownership))
-    if not ownership.shared(name):
+    if not (ownership.shared(name) or ownership.foreign):
         edits += [(*span(node), b'""' + b"\n" * lines) for node, lines in _docstrings(tree)]
     for part, before, after in swallowing.insertions(tree, name):
         start, end = span(part) if isinstance(part, ast.expr) else (span(part)[0], span(part)[0] + len("except"))
@@ -66,13 +66,13 @@ def _edit_imports(
 ) -> Iterator[Edit]:
     private = owned.private(name)
     for node in ast.walk(tree):
-        replaced = _replaced(node, name) if private else None
+        replaced = _replaced(node, name) if private and not owned.foreign else None
         if replaced is not None:
             yield (*span(cast("ast.stmt | ast.expr", node)), replaced)
         elif isinstance(node, ast.Import) and LAZY.get(name) == node.names[0].name:
             yield (*span(node), _lazily(LAZY[name]))
         elif isinstance(node, ast.Import):
-            yield from _edit_import(node, span(node), source, name, owned)
+            yield from _edit_import(node, span(node), source, owned)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             text = cheaper(node, name, owned)
             if text:
@@ -147,9 +147,7 @@ def _viewed(node: ast.ImportFrom, name: str) -> bytes:
     return (f"from os import {others}; {text}" if others else text).encode()
 
 
-def _edit_import(
-    node: ast.Import, where: tuple[int, int], source: bytes, name: str, ownership: Ownership
-) -> Iterator[Edit]:
+def _edit_import(node: ast.Import, where: tuple[int, int], source: bytes, ownership: Ownership) -> Iterator[Edit]:
     parts = []
     for alias in node.names:
         home = ownership.home(alias.name)
@@ -163,7 +161,8 @@ def _edit_import(
         elif alias.name.startswith("opentelemetry."):
             parts.append(f"import {home}")  # its uses are rewritten as attribute chains
         else:
-            raise UserError(f"{name}, line {node.lineno}: cannot rewrite 'import {alias.name}'")
+            top = alias.name.partition(".")[0]
+            parts.append(f"import {home}; from {home.removesuffix(alias.name).rstrip('.')} import {top}")
     text = "; ".join(parts).encode()
     if text != source[where[0] : where[1]]:
         yield (*where, text)

@@ -7,17 +7,21 @@ it would make the same trace ids in every process.
 from __future__ import annotations
 
 import os
-from _random import Random
+from _random import Random as _Random
 
-_generator = Random()
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from typing import Any
+
+_generator = _Random()
 _pid = os.getpid()
 
 
-def _own() -> Random:
+def _own() -> _Random:
     """Return the generator of this process, also where C code has forked it."""
     global _generator, _pid
     if _pid != os.getpid():
-        _generator, _pid = Random(), os.getpid()
+        _generator, _pid = _Random(), os.getpid()
     return _generator
 
 
@@ -35,3 +39,14 @@ def randrange(start: int, stop: int | None = None) -> int:
 def uniform(low: float, high: float) -> float:
     """Return a number between two others."""
     return low + (high - low) * _own().random()
+
+
+def __getattr__(name: str) -> Any:
+    """Return what else ``random`` has, for processors of others, with a generator that is not the app's."""
+    random = __import__("random")  # as a statement, it would be rewritten
+    if name not in random.__all__:
+        raise AttributeError(f"module 'random' has no attribute {name!r}")
+    if "_rich" not in globals():
+        globals()["_rich"] = random.Random()
+        os.register_at_fork(after_in_child=globals()["_rich"].seed)
+    return getattr(globals()["_rich"], name, None) or getattr(random, name)

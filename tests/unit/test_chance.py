@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 
+import pytest
+
 from otel_injection import chance
 
 
@@ -35,3 +37,14 @@ def test_a_child_that_python_does_not_know_of_draws_other_numbers(monkeypatch: o
         assert chance._own().getstate() != state
     finally:
         os.getpid = pid
+
+
+def test_what_others_want_of_random_is_there_and_leaves_the_apps_numbers_alone() -> None:
+    random.seed(1)
+    expected = random.random()  # noqa: S311
+    random.seed(1)
+    assert chance.choice([7]) == 7
+    assert sorted(chance.sample(range(3), 3)) == [0, 1, 2]
+    assert chance.Random(1).random() == expected == random.random()  # noqa: S311
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        chance.nonsense  # noqa: B018 - to ask for it is enough

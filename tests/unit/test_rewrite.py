@@ -16,6 +16,10 @@ OWNERSHIP = Ownership(["opentelemetry.trace", "opentelemetry.context", "opentele
     [
         ("import wrapt", "from otel_injection._vendor import wrapt as wrapt"),
         ("import wrapt as w", "import otel_injection._vendor.wrapt as w"),
+        (
+            "import wrapt.decorators",
+            "import otel_injection._vendor.wrapt.decorators; from otel_injection._vendor import wrapt",
+        ),
         ("import os, wrapt", "import os; from otel_injection._vendor import wrapt as wrapt"),
         ("if True: import wrapt", "if True: from otel_injection._vendor import wrapt as wrapt"),
         ("from wrapt import (\n    ObjectProxy,\n)", "from otel_injection._vendor.wrapt import (\n    ObjectProxy,\n)"),
