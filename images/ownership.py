@@ -32,7 +32,7 @@ APP = frozenset(
     MySQLdb OpenSSL aio_pika aiobotocore aiohttp aiokafka aiopg aiormq annotationlib asyncpg backports billiard boto3
     botocore cassandra celery click compression confluent_kafka django falcon fastapi flask gevent gunicorn grpc httpx
     httpx2 jinja2 kafka multidict mysql pika psycopg psycopg2 pymemcache pymongo pymssql pymysql pyramid redis remoulade
-    requests snappy sqlalchemy starlette structlog tornado tortoise twisted urllib3 yarl
+    requests snappy sqlalchemy starlette structlog tornado tortoise twisted urllib3 werkzeug yarl
     """.split()  # noqa: SIM905 - sixty names read better as text
 )
 """Libraries that are instrumented or integrated with: always the app's own copy."""

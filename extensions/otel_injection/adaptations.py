@@ -40,6 +40,7 @@ def when_ready(name: str, act: Act) -> None:
         _look_alike(*_CLASSES[name])
         if name == "flask":
             _ask_for_no_url()
+            _shorten_requests()
     else:
         act()
 
@@ -71,6 +72,17 @@ def _ask_for_no_url() -> None:
     excluded = getattr(instrumented, "_excluded_urls", None)
     if getattr(excluded, "_excluded_urls", True) in ([], ()):
         instrumented._excluded_urls = None
+
+
+def _shorten_requests() -> None:
+    """Have the apps that are made from now on do less for each request."""
+    if getattr(sys.modules["flask"].Flask, "_otel_injection", False):
+        try:
+            from otel_injection.serving import flask_requests
+
+            flask_requests.use()
+        except ours() as error:
+            report.say(f"flask: requests take the long way: {type(error).__name__}: {error}")
 
 
 def _before_first_middleware(act: Act) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
 
-from otel_injection import metering, proxies, roots, tracing
+from otel_injection import metering, propagation, proxies, roots, tracing
 
 proxies.complete()
+propagation.complete()
 roots.free_requests()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from opentelemetry import propagate
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
@@ -26,6 +27,16 @@ class NoPropagator(TextMapPropagator):
     def fields(self) -> set[str]:
         """Name no carrier fields."""
         return set()
+
+
+def complete() -> None:
+    """Let ``OTEL_PROPAGATORS=none`` be a propagator that gives a context, where the API's own gives None.
+
+    Instrumentations would make that the current context, and whatever asks for it then would raise in the app.
+    """
+    textmap = propagate.get_global_textmap()
+    if type(textmap) is CompositePropagator and not textmap._propagators:
+        propagate.set_global_textmap(NoPropagator())
 
 
 def usual() -> TextMapPropagator:
