@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 import tempfile
 from importlib.metadata import Distribution, PathDistribution
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from images import bytecode, index, own
 from images.cheaper_imports import constants
 from images.console import step
 from images.errors import UserError
-from images.ownership import COPIED, PRIVATE, REPLACED, STAND_INS, Ownership
+from images.ownership import COPIED, LEFT_OUT, PRIVATE, STAND_INS, Ownership
 from images.paths import DIST, ROOT, TREE, cache
 from images.pruning import remove_unused
 from images.rewrite import rewrite
@@ -26,6 +27,9 @@ OLDEST_PYTHON = "3.10"
 """The payload is resolved and installed for the oldest supported Python; newer ones run the same files."""
 
 _DROPPED = (
+    "opentelemetry/configuration/_sdk",
+    "opentelemetry/configuration/file/",
+    "opentelemetry/configuration/instrumentation",
     "opentelemetry/distro/",
     "opentelemetry/instrumentation/auto_instrumentation/",
     "opentelemetry/instrumentation/aws_lambda/",
@@ -41,8 +45,19 @@ _DROPPED = (
     "prometheus_client/openmetrics/parser",
     "prometheus_client/parser",
     "prometheus_client/twisted/",
+    "yaml/constructor",
+    "yaml/cyaml",
+    "yaml/dumper",
+    "yaml/emitter",
+    "yaml/loader",
+    "yaml/representer",
+    "yaml/resolver",
+    "yaml/serializer",
 )
 """Parts of upstream's packages that ours replaces or that an injected process never uses."""
+
+
+_SCHEMA = "opentelemetry/configuration/schema.json"
 
 
 def assemble() -> Path:
@@ -133,6 +148,8 @@ def _fill(tree: Path, payload: Path) -> None:
     known = {each.name for each in distributions}
     distributions += [each for each in own.required_distributions(required) if each.name not in known]
     _write(tree / "otel_injection/_index.py", index.render(distributions, api, ownership, own.entry_points()).encode())
+    schema = json.loads((payload / _SCHEMA).read_bytes())
+    _write(tree / PRIVATE.replace(".", "/") / _SCHEMA, json.dumps(_plain(schema), separators=(",", ":")).encode())
     remove_unused(tree, f"{PRIVATE}.opentelemetry.semconv")
     for folder in sorted({each.parent for each in (tree / "otel_injection/_vendor").rglob("*.py")}):
         for package in (folder, *folder.parents):
@@ -148,6 +165,15 @@ def _fill(tree: Path, payload: Path) -> None:
     _write(tree / "LICENSE", (ROOT / "LICENSE").read_bytes())
     _write(tree / "THIRD-PARTY-LICENSES", _licences(distributions))
     _write(tree / "version.txt", f"{version()}\n".encode())
+
+
+def _plain(schema: Any) -> Any:
+    """Return a JSON schema without what is for people, two thirds of it."""
+    if isinstance(schema, dict):
+        return {
+            name: _plain(each) for name, each in schema.items() if not (name == "description" and type(each) is str)
+        }
+    return [_plain(each) for each in schema] if isinstance(schema, list) else schema
 
 
 def _modules(distribution: Distribution) -> Iterator[str]:
@@ -179,7 +205,7 @@ def _licences(distributions: list[PathDistribution]) -> bytes:
     """Collect the licence texts of what is redistributed, each text once."""
     by_text: dict[str, list[str]] = {}
     for each in distributions:
-        if each.name in REPLACED:
+        if each.name.lower() in LEFT_OUT:
             continue
         texts = [
             text

@@ -17,15 +17,22 @@ PRIVATE = "otel_injection._vendor"
 """The package below which private copies live."""
 
 COPIED = frozenset(
-    {"asgiref", "h2", "hpack", "hyperframe", "packaging", "prometheus_client", "typing_extensions", "wrapt"}
+    {"asgiref", "h2", "hpack", "hyperframe", "packaging", "prometheus_client", "typing_extensions", "wrapt", "yaml"}
 )
 """Third-party packages of which the payload holds a private copy."""
 
 REPLACED = {"psutil": "otel_injection.procfs", "random": "otel_injection.chance"}
 """Packages with compiled parts, or with a state that is the app's, and what of ours stands in for them."""
 
-STAND_INS = {"hpack/huffman_table.py": "from otel_injection.otlp.huffman import decode_huffman"}
-"""Files of private copies that are mostly size, and what of ours is in their place."""
+STAND_INS = {
+    "hpack/huffman_table.py": "from otel_injection.otlp.huffman import decode_huffman",
+    "opentelemetry/configuration/__init__.py": "",
+    "yaml/__init__.py": "",
+}
+"""Files of private copies that are mostly size, or import what is left out, and what of ours is in their place."""
+
+LEFT_OUT = frozenset({"attrs", "jsonschema", "jsonschema-specifications", "psutil", "referencing", "rpds-py"})
+"""Distributions that others require and of which the payload holds nothing."""
 
 APP = frozenset(
     """

@@ -34,6 +34,10 @@ in any case.
 `OTEL_*` of the [specification](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/) and
 upstream's `OTEL_PYTHON_*` keep their meaning. They are read when they are first needed, so what an app sets before its
 first span, measurement or log record counts.
+
+Where `OTEL_CONFIG_FILE` names a [configuration file](configuration-file.md), it stands in place of all variables in the
+sections "What is exported, and whose", "The export" and "Queues and limits", except `OTEL_SDK_DISABLED`,
+`OTEL_PYTHON_CONTEXT` and `OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED`. All others, `OTEL_INJECTION_*` among them, stay.
 """
 
 _INTRODUCTIONS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from otel_injection import adaptations, hooks, ours, record, report, versions
+from otel_injection import adaptations, configuration, hooks, ours, record, report, versions
 from otel_injection._index import INSTRUMENTATIONS
 from otel_injection.lifecycle import ending
 from otel_injection.settings import disabled_instrumentations
@@ -78,11 +78,17 @@ class Instrumentation:
                     self.name, "skipped", f"{installed or 'no known version'} is installed, needed is {needed}"
                 )
                 return
+            options = configuration.options(self.name) if configuration.path() else {}
+            if options is None:
+                record.library(self.name, "skipped", f"{configuration.VARIABLE} switches it off")
+                return
             from otel_injection.distro import Distro
 
-            Distro().load_instrumentor(self, skip_dep_check=True)
+            Distro().load_instrumentor(self, skip_dep_check=True, **options)
             report.debug(f"{self.name}: instrumented")
             record.library(self.name, "instrumented", installed)
+        except configuration.Refused as refused:
+            record.failed(str(refused))
         except ours() as error:
             if isinstance(error, ModuleNotFoundError) and _own_module(error.name):
                 report.debug(f"{self.name}: not instrumented: the app has a module of its own of that name")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from otel_injection import bundle, entry_points, hooks, ours, report
+from otel_injection import bundle, configuration, entry_points, hooks, ours, report
 from otel_injection._index import API_MODULES, API_VERSION
 from otel_injection.settings import forced
 
@@ -34,6 +34,7 @@ def share(mount: str) -> None:
     hooks.after("opentelemetry.trace", _offer_tracer_provider)
     hooks.after("opentelemetry.metrics._internal", _offer_meter_provider)
     hooks.after("opentelemetry._logs._internal", _offer_logger_provider)
+    hooks.after("opentelemetry.propagate", configuration.propagate)
 
 
 def older_sdk(path: list[str], mount: str) -> str:

@@ -2,6 +2,8 @@
 
 A sampler, exporter or id generator that is unknown or fails costs its own function and one line that names the
 variable; everything else goes on with its defaults (python issue 3250, operator issue 654).
+
+A configuration file stands in the environment's place; see ``configuration``.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.util._importlib_metadata import entry_points
 
-from otel_injection import environment, faster, ours, record, report, resource, workers
+from otel_injection import configuration, environment, faster, ours, record, report, resource, workers
 from otel_injection.faster.spans import Processors
 from otel_injection.lifecycle import supervising
 from otel_injection.settings import names
@@ -40,8 +42,13 @@ class Configurator(_BaseConfigurator):
         _keep_forks_quiet()
         faster.use()
         workers.use(standing=not supervising.supervises())
-        used: dict[str, Any] = {}
         environment.name_the_unusable()
+        if configuration.path():
+            file = configuration.load()
+            from otel_injection.configuration.building import build
+
+            return build(file)
+        used: dict[str, Any] = {}
         shared = resource.create()
         meter_provider, readers = _metrics(shared, used)
         spans = [BatchSpanProcessor(each, meter_provider=meter_provider) for each in _exporters("traces", used)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from otel_injection import report
+from otel_injection import configuration, report
 from otel_injection._index import ENTRY_POINTS
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
@@ -52,7 +52,7 @@ def _propagator(name: str, known: Collection[str], is_the_apps: Callable[[str], 
     """Return what stands for an unknown propagator: nothing, or the usual ones if there would be none at all."""
     names = [each.strip() for each in os.environ.get("OTEL_PROPAGATORS", "").split(",")]
     left = [each for each in names if each in known or each.lower() == "none" or (each and is_the_apps(each))]
-    if name:
+    if name and not configuration.path():
         instead = " and left out" if left else "; tracecontext,baggage is used"
         report.say(f"OTEL_PROPAGATORS: '{name}' is unknown{instead}; known are {', '.join(sorted(known))}")
     return "otel_injection.propagation:" + ("NoPropagator" if left or name != names[0] else "usual")

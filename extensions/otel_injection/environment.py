@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from otel_injection import report
+from otel_injection import configuration, report
 
 _QUEUES = {f"{each}_MAX_EXPORT_BATCH_SIZE": f"{each}_MAX_QUEUE_SIZE" for each in ("OTEL_BSP", "OTEL_BLRP")}
 _ANY_TEXT_IS_YES = "OTEL_PYTHON_INSTRUMENTATION_HTTP_CAPTURE_ALL_METHODS"
@@ -72,6 +72,8 @@ def _usable(name: str, text: str) -> str | None:
     variable = TABLE.get(name)
     if variable is None:
         return text
+    if variable.yields and configuration.path():
+        return None
     usable, wrong = read(variable, text)
     if wrong and (usable is not None or variable.section == UNUSED):
         report.say(f"{name}: {wrong}")

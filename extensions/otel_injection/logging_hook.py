@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from otel_injection import hooks, ours, report
+from otel_injection import configuration, hooks, ours, report
 from otel_injection.settings import flag, names
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
@@ -24,7 +24,8 @@ def _hook(logging: Any) -> None:
         from otel_injection import correlation
 
         correlation.hook(logging)
-    wanted = flag("OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION", True) and names("OTEL_LOGS_EXPORTER", "otlp") != ["none"]
+    named = ["otlp"] if configuration.path() else names("OTEL_LOGS_EXPORTER", "otlp")
+    wanted = flag("OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION", True) and named != ["none"]
     original = logging.Logger.callHandlers
     if getattr(original, "_otel_injection", False):
         return

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from otel_injection import ours, record, report
+from otel_injection.configuration import Refused
 from otel_injection.lifecycle import ending
 
 _SETUP_PATIENCE = 5.0
@@ -165,6 +166,10 @@ class Pipeline:
                 for listener in self._listeners:
                     listener(state)
                 self.state = state
+            except Refused as refused:
+                self._failed = True
+                record.failed(str(refused))
+                refused.say()
             except ours() as error:
                 self._failed = True
                 record.failed(f"{type(error).__name__}: {error}")

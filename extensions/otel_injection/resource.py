@@ -16,7 +16,7 @@ from otel_injection import identity, ours, record, report
 from otel_injection._index import INSTRUMENTATION_VERSION
 from otel_injection.environment import Environ
 from otel_injection.lifecycle import supervising
-from otel_injection.settings import names
+from otel_injection.settings import names, text
 
 _INSTANCE_ID = "service.instance.id"
 _DETECTORS = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
@@ -42,9 +42,16 @@ resources.get_aggregated_resources = _in_turn
 resources.environ = Environ(_DETECTORS)  # type: ignore[attr-defined, assignment]
 
 
-def create() -> Resource:
-    """Return the resource; what the environment says of the service wins over what detectors find."""
-    resource = _in_turn(_detectors()).merge(Resource(_process())).merge(OTELResourceDetector().detect())
+def create(described: Resource | None = None) -> Resource:
+    """Return the resource; what is said of the service wins over what detectors find.
+
+    It is ``described`` by a configuration file, else by the environment.
+    """
+    if described is None:
+        described = _in_turn(_detectors()).merge(Resource(_process())).merge(OTELResourceDetector().detect())
+    else:
+        described = Resource(_process()).merge(described)
+    resource = described
     base = str(resource.attributes.get(_INSTANCE_ID) or os.uname().nodename)
     service = (
         resource.attributes.get("service.name") or f"unknown_service:{os.path.basename(sys.executable or 'python')}"
@@ -52,6 +59,12 @@ def create() -> Resource:
     return resource.merge(
         Resource({"service.name": service, _INSTANCE_ID: identity.claim(base, int(supervising.supervises()))})
     )
+
+
+def service_of_the_environment(_options: object = None) -> dict[str, Any]:
+    """Return what the detector ``service`` of a configuration file finds; the instance is ``identity``'s."""
+    name = text("OTEL_SERVICE_NAME")
+    return {"service.name": name} if name else {}
 
 
 def step_back(resource: Resource) -> None:

@@ -57,9 +57,10 @@ class State:
     def rest(self) -> None:
         """Have export threads only while something waits, and observe nothing: for a process that supervises others."""
         step_back(self.resource)
-        consumer = self.meter_provider._measurement_consumer
-        consumer.register_asynchronous_instrument = lambda _instrument: None
-        consumer._async_instruments.clear()
+        consumer = getattr(self.meter_provider, "_measurement_consumer", None)
+        if consumer is not None:
+            consumer.register_asynchronous_instrument = lambda _instrument: None
+            consumer._async_instruments.clear()
         workers.rest(self._batches, self._readers, consumer)
 
     def renew_locks(self) -> None:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_injection import ours, report
+from otel_injection import configuration, ours, report
 from otel_injection.settings import disabled_instrumentations, names
+
+
+def _wanted() -> bool:
+    if configuration.path():
+        file = configuration.load()
+        return file.model.meter_provider is not None and file.instrumentation("system_metrics") is not None
+    return names("OTEL_METRICS_EXPORTER", "otlp") != ["none"]
 
 
 def observe(meter_provider: Any) -> None:
@@ -13,7 +20,7 @@ def observe(meter_provider: Any) -> None:
 
     A new instrumentor for each SDK: it remembers the process that it was made in, and after a fork that is the parent.
     """
-    if disabled_instrumentations() & {"*", "system_metrics"} or names("OTEL_METRICS_EXPORTER", "otlp") == ["none"]:
+    if disabled_instrumentations() & {"*", "system_metrics"} or not _wanted():
         return
     try:
         from opentelemetry.instrumentation.system_metrics import SystemMetricsInstrumentor

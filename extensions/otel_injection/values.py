@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from otel_injection import variables
 from otel_injection.variables import Variable
 
+_BETWEEN = re.compile(r",(?![^{}]*\})(?![^\[\]]*\])")
+"""A comma that separates patterns: not one in ``{1,3}`` or ``[,;]``."""
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -17,6 +20,8 @@ def read(variable: Variable, text: str) -> tuple[str | None, str]:
         return None, f"has no effect here: {variable.meaning}" if variable.names[0].startswith("OTEL_") else ""
     if variable.kind == variables.ELSEWHERE:
         return text, ""
+    if variable.kind == variables.PATTERNS:
+        return _patterns(variable, text)
     if variable.kind in _LISTS:
         return _list(variable, text)
     try:
@@ -96,6 +101,34 @@ _READERS: dict[str, Callable[[Variable, str], str]] = {
 }
 
 
+def expressions(text: str) -> list[str]:
+    """Return the regular expressions that a text lists, separated by commas."""
+    return [each.strip() for each in _BETWEEN.split(text) if each.strip()]
+
+
+def expression(text: str) -> None:
+    """Raise ValueError if a text is no regular expression."""
+    try:
+        text.encode()
+        re.compile(text)
+    except UnicodeEncodeError:
+        raise ValueError("is not UTF-8") from None
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"is no regular expression ({error})") from None
+
+
+def _patterns(_variable: Variable, text: str) -> tuple[str | None, str]:
+    usable: list[str] = []
+    wrong: list[str] = []
+    for each in expressions(text):
+        try:
+            expression(each)
+            usable.append(each)
+        except ValueError as error:  # noqa: PERF203 - each gets its chance
+            wrong.append(f"'{each}' {error}")
+    return ",".join(usable) or None, f"{', '.join(wrong)} and is left out" if wrong else ""
+
+
 def _list(variable: Variable, text: str) -> tuple[str | None, str]:
     fits = _LISTS[variable.kind]
     if fits(variable, text.split(",")):
@@ -120,8 +153,6 @@ def _are_attributes(_variable: Variable, items: list[str]) -> bool:
 
 def _are_regexes(_variable: Variable, items: list[str]) -> bool:
     """Try expressions the way they are used: together."""
-    import re
-
     try:
         re.compile("|".join(map(str.strip, items)))
     except (re.error, RecursionError, OverflowError):

@@ -14,6 +14,7 @@ TEXT, ELSEWHERE = "text", "elsewhere"
 FLAG, TRUE = "flag", "true"
 INTEGER, NUMBER, LIMIT = "integer", "number", "limit"
 CHOICE, NAMES, REGEXES, ATTRIBUTES, FORMAT = "choice", "names", "regexes", "attributes", "format"
+PATTERNS = "patterns"
 """Kinds of values; see ``values``. ``ELSEWHERE``: what reads the variable says what is wrong with its value."""
 
 OURS = "Of this image"
@@ -28,14 +29,29 @@ UNUSED = "Without effect"
 SECTIONS = (OURS, WHAT, EXPORT, LIMITS, LOGGING, LIBRARIES, PROCESSORS, OTHERS, UNUSED)
 
 
+_YIELDING = (WHAT, EXPORT, LIMITS)
+
+
 class Variable:
     """A variable, or several that are read alike; ``names[0]`` is the one for all signals or libraries.
 
     ``least`` and ``most`` are the bounds of a number, ``choices`` the names that a value may be made of. The value of a
-    ``secret`` is never shown.
+    ``secret`` is never shown. One that ``yields`` is ignored where a configuration file is in force.
     """
 
-    __slots__ = ("choices", "default", "kind", "least", "meaning", "most", "names", "secret", "section", "unit")
+    __slots__ = (
+        "choices",
+        "default",
+        "kind",
+        "least",
+        "meaning",
+        "most",
+        "names",
+        "secret",
+        "section",
+        "unit",
+        "yields",
+    )
 
     def __init__(
         self,
@@ -51,6 +67,7 @@ class Variable:
         most: float = 1e12,
         choices: tuple[str, ...] = (),
         secret: bool = False,
+        stays: bool = False,
     ) -> None:
         self.section = section
         self.names = (name, *also)
@@ -62,6 +79,7 @@ class Variable:
         self.most = most
         self.choices = choices
         self.secret = secret
+        self.yields = section in _YIELDING and not stays
 
 
 def _otlp(part: str) -> tuple[str, ...]:
@@ -114,7 +132,16 @@ VARIABLES = (
         unit="seconds",
         most=1e9,
     ),
-    Variable(WHAT, "OTEL_SDK_DISABLED", TRUE, "false", "`true` is honoured before anything is imported"),
+    Variable(WHAT, "OTEL_SDK_DISABLED", TRUE, "false", "`true` is honoured before anything is imported", stays=True),
+    Variable(
+        WHAT,
+        "OTEL_CONFIG_FILE",
+        ELSEWHERE,
+        "",
+        "a file of declarative configuration, in place of what is below, of the export, and of queues and limits: see "
+        "[configuration-file.md](configuration-file.md)",
+        stays=True,
+    ),
     Variable(WHAT, "OTEL_SERVICE_NAME", TEXT, "unknown_service", "the name of the service"),
     Variable(
         WHAT,
@@ -165,13 +192,16 @@ VARIABLES = (
     ),
     Variable(WHAT, "OTEL_PYTHON_METER_CONFIGURATOR", ELSEWHERE, "", "the same for meters"),
     Variable(WHAT, "OTEL_PYTHON_LOGGER_CONFIGURATOR", ELSEWHERE, "", "the same for loggers"),
-    Variable(WHAT, "OTEL_PYTHON_CONTEXT", ELSEWHERE, "contextvars_context", "where the current span is kept"),
+    Variable(
+        WHAT, "OTEL_PYTHON_CONTEXT", ELSEWHERE, "contextvars_context", "where the current span is kept", stays=True
+    ),
     Variable(
         WHAT,
         "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED",
         FLAG,
         "false",
         "metrics of the SDK itself, such as the length of its queues",
+        stays=True,
     ),
     Variable(
         WHAT,
@@ -486,80 +516,85 @@ VARIABLES = (
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_PROBE_USER_AGENTS",
-        ELSEWHERE,
+        TEXT,
         "kube-probe/",
         "`drop_probes`: what the `User-Agent` of a probe begins with",
     ),
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_DROP_URLS",
-        ELSEWHERE,
+        PATTERNS,
         "",
         "`drop_urls`: regular expressions, searched for in the path, in the path with the query, and in the URL",
     ),
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_ATTRIBUTES",
-        ELSEWHERE,
+        ATTRIBUTES,
         "",
         "`add_attributes`: `key=value`, percent-encoded as in `OTEL_RESOURCE_ATTRIBUTES`",
     ),
-    Variable(PROCESSORS, "OTEL_INJECTION_ATTRIBUTES_FROM_ENV", ELSEWHERE, "", "`add_attributes`: `key=VARIABLE`"),
+    Variable(PROCESSORS, "OTEL_INJECTION_ATTRIBUTES_FROM_ENV", ATTRIBUTES, "", "`add_attributes`: `key=VARIABLE`"),
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_ATTRIBUTES_FROM_BAGGAGE",
-        ELSEWHERE,
+        TEXT,
         "",
         "`add_attributes`: keys of the baggage, or `attribute=key`",
     ),
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_FAST",
-        ELSEWHERE,
+        NUMBER,
         "0.01",
         "`drop_fast`: requests that take less are dropped",
         unit="seconds",
+        most=1e9,
     ),
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_FAST_PATHS",
-        ELSEWHERE,
+        TEXT,
         "/",
         "`drop_fast`: what the paths of those requests begin with",
     ),
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_TAIL_RATIO",
-        ELSEWHERE,
+        NUMBER,
         "0.1",
         "`tail_sampling`: how much of what was neither slow nor failed is kept",
+        most=1,
     ),
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_TAIL_SLOW",
-        ELSEWHERE,
+        NUMBER,
         "1",
         "`tail_sampling`: what takes as long is kept",
         unit="seconds",
+        most=1e9,
     ),
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_MAX_HELD_SPANS",
-        ELSEWHERE,
+        INTEGER,
         "2048",
         "`drop_fast`, `tail_sampling`: spans that wait for their verdict at most",
+        least=1,
+        most=1e9,
     ),
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_MASK_QUERY",
-        ELSEWHERE,
+        TEXT,
         "",
         "`mask`: parameters of queries instead of the usual ones; `*` for all, `none` for none",
     ),
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_MASK_HEADERS",
-        ELSEWHERE,
+        TEXT,
         "",
         "`mask`: headers instead of the usual ones; `*` for all that are captured, `none` for none",
     ),
@@ -567,14 +602,14 @@ VARIABLES = (
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_MASK_ATTRIBUTES",
-        ELSEWHERE,
+        PATTERNS,
         "",
         "`mask`: regular expressions; attributes whose keys match are replaced",
     ),
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_MASK_VALUES",
-        ELSEWHERE,
+        PATTERNS,
         "",
         "`mask`: regular expressions; what matches is replaced wherever it stands",
     ),
@@ -584,16 +619,18 @@ VARIABLES = (
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_METRIC_DROP_ATTRIBUTES",
-        ELSEWHERE,
+        TEXT,
         "",
         "`drop_attributes`: keys, such as `http.target,net.host.port`",
     ),
     Variable(
         PROCESSORS,
         "OTEL_INJECTION_METRIC_CARDINALITY_LIMIT",
-        ELSEWHERE,
+        INTEGER,
         "2000",
         "`limit_cardinality`: sets of attributes by instrument; the rest carries `otel.metric.overflow=true`",
+        least=1,
+        most=1e9,
     ),
     Variable(
         OTHERS,
@@ -612,13 +649,6 @@ VARIABLES = (
         also=("CURL_CA_BUNDLE",),
     ),
     Variable(OTHERS, "_X_AMZN_TRACE_ID", TEXT, "", "the parent of the spans, for the propagator `xray-lambda`"),
-    Variable(
-        UNUSED,
-        "OTEL_CONFIG_FILE",
-        ELSEWHERE,
-        "",
-        "declarative configuration is not supported yet; the other variables are used",
-    ),
     Variable(UNUSED, "OTEL_LOG_LEVEL", TEXT, "", "upstream's SDK has none either; `OTEL_INJECTION_DEBUG` prints more"),
     Variable(
         UNUSED,

@@ -104,8 +104,9 @@ def rest(batches: Sequence[Any], readers: Sequence[Any], consumer: Any) -> None:
     ticking = [each for each in readers if getattr(each, "_daemon_thread", None) is not None]
     for reader in ticking:
         resting.prepare(reader, reader._daemon_thread)
-    consumer.consume_measurement = resting.recording(consumer.consume_measurement, ticking, _start_collecting)
-    consumer._reader_storages = dict(consumer._reader_storages)  # tells instruments that there is another way now
+    if consumer is not None:
+        consumer.consume_measurement = resting.recording(consumer.consume_measurement, ticking, _start_collecting)
+        consumer._reader_storages = dict(consumer._reader_storages)  # tells instruments that there is another way now
     go_on(batches, readers)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_injection.variables import ELSEWHERE, PROCESSORS, REGEXES, TEXT, UNUSED, VARIABLES, Variable
+from otel_injection.variables import ELSEWHERE, PATTERNS, PROCESSORS, REGEXES, TEXT, UNUSED, VARIABLES, Variable
 from tests.injection import pythons
 from tests.injection.running import Finished, Runner
 from tests.injection.test_exit import WORK
@@ -52,6 +52,9 @@ VALUES = {
 }
 NOTHING = {"empty": "", "spaces": " \t "}
 
+FILE = "OTEL_CONFIG_FILE"
+"""Not among the rows: without what it names there is no telemetry; see test_configuration_file.py."""
+
 ENDPOINTS = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 UNSEEN = {
@@ -83,9 +86,10 @@ class Row:
 
 def rows() -> dict[str, Row]:
     """Each variable by itself, and all of them together for each kind of value."""
-    made = {each.names[0]: Row((each,), "pigeon") for each in VARIABLES if each.kind != REGEXES}
-    made |= {each.names[0]: Row((each,), "(") for each in VARIABLES if each.kind == REGEXES}
-    return made | {f"all: {name}": Row(VARIABLES, value) for name, value in {**VALUES, **NOTHING}.items()}
+    made = {each.names[0]: Row((each,), "(" if each.kind in (PATTERNS, REGEXES) else "pigeon") for each in VARIABLES}
+    del made[FILE]
+    together = tuple(each for each in VARIABLES if each.names[0] != FILE)
+    return made | {f"all: {name}": Row(together, value) for name, value in {**VALUES, **NOTHING}.items()}
 
 
 ROWS = rows()
@@ -156,8 +160,6 @@ def must_be_named(variable: Variable, value: str) -> bool:
     """Return whether a line must name a variable that has this value."""
     if value in NOTHING.values() or variable.names[0] in UNSEEN:
         return False
-    if variable.section == PROCESSORS:
-        return False  # each is read by a processor that must be chosen first
     if variable.section == UNUSED:
         return variable.names[0].startswith("OTEL_")
     return variable.kind != TEXT

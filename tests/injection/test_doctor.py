@@ -273,3 +273,36 @@ def test_a_process_of_somebody_else_is_said_not_to_be_readable(runner: Runner, e
         assert "belongs to UID 0" in process["findings"][0]["text"]
     finally:
         subprocess.run(["rm", "-rf", str(tree)], check=True)
+
+
+def test_a_configuration_file_is_named_and_its_endpoints_are_asked(
+    examine: Examine, receiver: Receiver, tmp_path: Path
+) -> None:
+    file = tmp_path / "otel.yaml"
+    exporter = "exporter: {otlp_http: {endpoint: '${COLLECTOR}/v1/logs', headers: [{name: x-key, value: k}]}}"
+    file.write_text(
+        f'file_format: "1.0"\nlogger_provider: {{processors: [{{batch: {{schedule_delay: 50, {exporter}}}}}]}}'
+    )
+    env = {
+        "OTEL_CONFIG_FILE": str(file),
+        "COLLECTOR": receiver.endpoint,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
+    }
+    found = examine(LOGS, env=env)
+    assert found["flows"]
+    assert [(each["signal"], each["endpoint"]) for each in found["requests"]] == [
+        ("logs", f"{receiver.endpoint}/v1/logs")
+    ]
+    assert f"{file} is in force" in _text(found, "configuration_file")
+    assert {f"no traces leave the process: {file} has no exporter for them"} <= {
+        each["text"] for each in found["findings"]
+    }
+    assert {each.headers.get("x-key") for each in receiver.requests} == {"k"}
+
+
+def test_a_configuration_file_that_is_broken_is_named(examine: Examine, tmp_path: Path) -> None:
+    file = tmp_path / "otel.yaml"
+    file.write_text('file_format: "1.0"\nlogger_provider: {}')
+    found = examine(LOGS, env={"OTEL_CONFIG_FILE": str(file)})
+    assert not found["flows"]
+    assert "line 2: logger_provider: lacks 'processors'" in _text(found, "sdk_failed")

@@ -132,15 +132,15 @@ def test_masks_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_broken_pattern_costs_one_line(monkeypatch: pytest.MonkeyPatch, said: Path) -> None:
-    monkeypatch.setenv("X", "(,a{1,2},(?i)B,[,;]")
-    assert [each.pattern for each in patterns("X")] == ["a{1,2}", "(?i)B", "[,;]"]
+    monkeypatch.setenv("OTEL_INJECTION_DROP_URLS", "(,a{1,2},(?i)B,[,;]")
+    assert [each.pattern for each in patterns("OTEL_INJECTION_DROP_URLS")] == ["a{1,2}", "(?i)B", "[,;]"]
     assert said.read_text().count("\n") == 1
 
 
 def test_pairs_are_read(monkeypatch: pytest.MonkeyPatch, said: Path) -> None:
-    monkeypatch.setenv("X", "a=1, b = x%2Cy ,=,c,d==")
-    assert pairs("X") == {"a": "1", "b": "x,y", "d": "="}
-    assert said.read_text().count("\n") == 2
+    monkeypatch.setenv("OTEL_INJECTION_ATTRIBUTES", "a=1, b = x%2Cy ,=,c,d==")
+    assert pairs("OTEL_INJECTION_ATTRIBUTES") == {"a": "1", "b": "x,y", "d": "="}
+    assert said.read_text().count("\n") == 1
 
 
 def _provider(*processors: Any) -> Any:

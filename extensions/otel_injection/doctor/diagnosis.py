@@ -180,16 +180,22 @@ def _of_exports(record: Dict[str, Any], sdk: Dict[str, Any], environment: Dict[s
             reason = count["problem"] or "it did not say why the last time"
             text = text.format(count["exported"], signal, count["rejected"], reason)
             yield Finding(level, "rejected", text)
+    file = sdk.get("file")
+    if file:
+        yield Finding(INFO, "configuration_file", "{} is in force, in place of other OTEL_* variables".format(file))
     silent = [each for each in _SIGNALS if sdk and "error" not in sdk and each not in sdk.get("exporters", {})]
     for signal in silent:
         variable = "OTEL_{}_EXPORTER".format(signal.upper())
-        text = "no {} leave the process: {} is '{}'".format(signal, variable, environment.get(variable, ""))
+        cause = "{} is '{}'".format(variable, environment.get(variable, ""))
+        cause = "{} has no exporter for them".format(file) if file else cause
+        text = "no {} leave the process: {}".format(signal, cause)
         yield Finding(ERROR if len(silent) == len(_SIGNALS) else WARNING, "no_exporter", text)
     root = str(sdk.get("sampler")).replace("ParentBased{root:", "", 1)
     sampled_out = root.startswith(("AlwaysOff", "TraceIdRatioBased{0}", "TraceIdRatioBased{0.0}"))
     if sampled_out:
-        text = "no span is kept: OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG make {}"
-        yield Finding(ERROR, "sampled_out", text.format(root.partition(",")[0]))
+        text = "no span is kept: {} make {}"
+        cause = "the samplers in {}".format(file) if file else "OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG"
+        yield Finding(ERROR, "sampled_out", text.format(cause, root.partition(",")[0]))
     spans, logs = counts.get("traces", {}), counts.get("logs", {})
     traced = any(spans.get(each) for each in ("exported", "failed", "rejected"))
     if logs.get("exported") and not traced and not sampled_out and "traces" not in silent:

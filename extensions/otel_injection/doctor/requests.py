@@ -5,7 +5,7 @@ Needs Python 3.10, as the sender of the payload does.
 
 import os
 import sys
-from typing import Dict, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple
 
 SIGNALS = ("traces", "metrics", "logs")
 _PATIENCE = 3.0
@@ -51,8 +51,23 @@ def send(environment: Dict[str, str]) -> List[Answer]:
 
 
 def _exports(environment: Dict[str, str], signal: str) -> bool:
+    if environment.get("OTEL_CONFIG_FILE", "").strip():
+        return bool(_named_by_file(environment, signal))
     chosen = environment.get("OTEL_{}_EXPORTER".format(signal.upper()), "").strip() or "otlp"
     return any(each.strip().startswith("otlp") for each in chosen.split(","))
+
+
+def _named_by_file(environment: Dict[str, str], signal: str) -> List[Any]:
+    """Return how the configuration file has a signal sent, empty if there is no file, or none that can be used."""
+    name = environment.get("OTEL_CONFIG_FILE", "").strip()
+    if not name:
+        return []
+    from otel_injection.configuration import Refused, loading, sending
+
+    try:
+        return list(sending.destinations(loading.read(name, environment), signal))
+    except (Refused, ValueError):  # the process says so
+        return []
 
 
 def _send(signal: str, environment: Dict[str, str]) -> Answer:
@@ -61,7 +76,8 @@ def _send(signal: str, environment: Dict[str, str]) -> Answer:
         from otel_injection.otlp import settings
         from otel_injection.otlp.sender import Sender
 
-        read = settings.read(signal, notes.append, environment)
+        named = _named_by_file(environment, signal)
+        read = named[0] if named else settings.read(signal, notes.append, environment)
         sender = Sender(read, notes.append)
         outcome = sender.send(b"", _PATIENCE)
         sender.shutdown()

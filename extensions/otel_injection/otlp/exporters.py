@@ -31,7 +31,7 @@ from otel_injection.otlp.logs import encode_logs
 from otel_injection.otlp.metrics import encode_metrics
 from otel_injection.otlp.outcome import Outcome
 from otel_injection.otlp.sender import Sender
-from otel_injection.otlp.settings import Report
+from otel_injection.otlp.settings import Report, Settings
 from otel_injection.otlp.traces import encode_spans
 
 Counted = Callable[[str, int, int, int, str, int], object]
@@ -44,21 +44,22 @@ class _Exporter:
     """Counts what became of the items (spans, data points, log records) and reports failures as single lines.
 
     ``exported`` were accepted, ``rejected`` were refused by the collector in an answer that is otherwise a success,
-    ``failed`` did not arrive, among them those that could not be encoded. ``protocol`` overrides the environment's.
+    ``failed`` did not arrive, among them those that could not be encoded. ``protocol`` overrides the environment's,
+    ``given`` settings are used in place of it.
     ``errors`` is the number of spans that stand for what failed. ``counted`` is called after each export with the
     signal, the first three, what went wrong, and the last.
     """
 
     counted: Counted | None = None
 
-    def _prepare(self, signal: str, report: Report | None, protocol: str | None) -> None:
+    def _prepare(self, signal: str, report: Report | None, protocol: str | None, given: Settings | None) -> None:
         self.exported = 0
         self.rejected = 0
         self.failed = 0
         self.errors = 0
         self._signal = signal
         self._report = report or (lambda _: None)
-        read = settings.read(signal, self._report, protocol=protocol)
+        read = given or settings.read(signal, self._report, protocol=protocol)
         self._url = read.endpoint.url
         self._sender = Sender(read, self._report)
         self._shutdown = False
@@ -134,8 +135,10 @@ class _Exporter:
 class OTLPSpanExporter(_Exporter, SpanExporter):
     """Exports spans."""
 
-    def __init__(self, report: Report | None = None, protocol: str | None = None) -> None:
-        self._prepare("traces", report, protocol)
+    def __init__(
+        self, report: Report | None = None, protocol: str | None = None, given: Settings | None = None
+    ) -> None:
+        self._prepare("traces", report, protocol, given)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send spans; never raise."""
@@ -147,8 +150,10 @@ class OTLPSpanExporter(_Exporter, SpanExporter):
 class OTLPLogExporter(_Exporter, LogRecordExporter):
     """Exports log records."""
 
-    def __init__(self, report: Report | None = None, protocol: str | None = None) -> None:
-        self._prepare("logs", report, protocol)
+    def __init__(
+        self, report: Report | None = None, protocol: str | None = None, given: Settings | None = None
+    ) -> None:
+        self._prepare("logs", report, protocol, given)
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         """Send log records; never raise."""
@@ -157,12 +162,21 @@ class OTLPLogExporter(_Exporter, LogRecordExporter):
 
 
 class OTLPMetricExporter(_Exporter, MetricExporter):
-    """Exports metrics, with the temporality and the histograms' aggregation that the environment prefers."""
+    """Exports metrics; unless given, the temporality and the histograms' aggregation are those of the environment."""
 
-    def __init__(self, report: Report | None = None, protocol: str | None = None) -> None:
-        self._prepare("metrics", report, protocol)
+    def __init__(
+        self,
+        report: Report | None = None,
+        protocol: str | None = None,
+        given: Settings | None = None,
+        temporality: dict[type, AggregationTemporality] | None = None,
+        aggregation: dict[type, Aggregation] | None = None,
+    ) -> None:
+        self._prepare("metrics", report, protocol, given)
         MetricExporter.__init__(
-            self, preferred_temporality=_temporality(self._report), preferred_aggregation=_aggregation(self._report)
+            self,
+            preferred_temporality=temporality or _temporality(self._report),
+            preferred_aggregation=aggregation or _aggregation(self._report),
         )
 
     def export(self, metrics_data: MetricsData, timeout_millis: float | None = 10_000, **_: Any) -> MetricExportResult:

@@ -24,6 +24,8 @@ _PROTOCOLS = ("http/protobuf", "grpc")
 _DEFAULT_ENDPOINTS = {"http/protobuf": default("OTEL_EXPORTER_OTLP_ENDPOINT"), "grpc": "http://localhost:4317"}
 _DEFAULT_PROTOCOL = default("OTEL_EXPORTER_OTLP_PROTOCOL")
 _DEFAULT_TIMEOUT = float(default("OTEL_EXPORTER_OTLP_TIMEOUT"))
+_LONG = 1e9
+"""Seconds that stand for no limit."""
 _DEFAULT_COMPRESSION = default("OTEL_EXPORTER_OTLP_COMPRESSION")
 _COMPRESSIONS = ("gzip", "deflate", "none")
 
@@ -82,11 +84,7 @@ def read(signal: str, report: Report, environ: Mapping[str, str] = os.environ, p
     protocol = protocol or _protocol(given("PROTOCOL"), report)
     scheme = "http" if (first("INSECURE") or "").lower() == "true" else "https"
     endpoint = _endpoint(signal, protocol, scheme, given("ENDPOINT"), report)
-    headers = {
-        "content-type": "application/x-protobuf",
-        "user-agent": f"OTel-OTLP-Exporter-Python/{__version__}",
-        **_headers(given("HEADERS"), report),
-    }
+    headers = {**_own_headers(), **_headers(given("HEADERS"), report)}
     if endpoint.authorization:
         headers["authorization"] = endpoint.authorization
     return Settings(
@@ -100,6 +98,67 @@ def read(signal: str, report: Report, environ: Mapping[str, str] = os.environ, p
         first("CLIENT_KEY"),
         first("CLIENT_CERTIFICATE"),
     )
+
+
+def given(
+    signal: str,
+    protocol: str,
+    *,
+    endpoint: str | None,
+    insecure: bool,
+    headers: Mapping[str, str],
+    timeout: float | None,
+    compression: str | None,
+    certificate: str | None,
+    client_key: str | None,
+    client_certificate: str | None,
+) -> Settings:
+    """Return the settings that a configuration file gives; raises ValueError for those that are unusable.
+
+    ``timeout`` is in milliseconds, 0 for none. An endpoint for HTTP is used as it is.
+    """
+    url = endpoint or _DEFAULT_ENDPOINTS[protocol] + ("" if protocol == "grpc" else f"/v1/{signal}")
+    if protocol == "grpc" and "://" not in url:
+        url = f"{'http' if insecure else 'https'}://{url}"
+    try:
+        place = _parse(url)
+    except ValueError as error:
+        raise ValueError(f"endpoint '{_shown(url)}' is unusable: {error}") from None
+    if protocol == "grpc":
+        place = place._replace(url=f"{place.scheme}://{place.authority}", path="")
+    if (compression or "none").lower() not in _COMPRESSIONS:
+        raise ValueError(f"compression '{compression}' is unknown; it can be gzip, deflate or none")
+    all_headers = {**_own_headers(), **headers}
+    if place.authorization:
+        all_headers["authorization"] = place.authorization
+    seconds = _DEFAULT_TIMEOUT if timeout is None else timeout / 1000 or _LONG
+    compression = (compression or _DEFAULT_COMPRESSION).lower()
+    return Settings(
+        signal, protocol, place, all_headers, seconds, compression, certificate, client_key, client_certificate
+    )
+
+
+def header(name: str, value: str) -> tuple[str, str]:
+    """Return a header as it is sent; raises ValueError, which does not show the value, for one that cannot be sent."""
+    if not _HEADER_NAME.fullmatch(name) or not re.fullmatch(r"[\x09\x20-\x7e]*", value):
+        raise ValueError("a header holds characters that headers cannot have")
+    return name.lower(), value.strip()
+
+
+def headers(text: str) -> dict[str, str]:
+    """Return the headers in a list ``name=value,...``; raises ValueError."""
+    problems: list[str] = []
+    found = _headers(iter([("headers_list", text)]), problems.append)
+    if problems:
+        raise ValueError(problems[0].replace(" and left out", ""))
+    return found
+
+
+def _own_headers() -> dict[str, str]:
+    return {
+        "content-type": "application/x-protobuf",
+        "user-agent": f"OTel-OTLP-Exporter-Python/{__version__}",
+    }
 
 
 def _endpoint(signal: str, protocol: str, scheme: str, given: Iterator[tuple[str, str]], report: Report) -> Endpoint:

@@ -11,20 +11,19 @@ from typing import Any
 
 from opentelemetry import baggage
 
-from otel_injection import settings
 from otel_injection.processors.base import LogStep, SpanStep
-from otel_injection.processors.reading import pairs
+from otel_injection.processors.reading import names, pairs
 
 
 class _Additions:
-    def __init__(self) -> None:
-        self._fixed = pairs("OTEL_INJECTION_ATTRIBUTES")
-        for key, variable in pairs("OTEL_INJECTION_ATTRIBUTES_FROM_ENV").items():
+    def __init__(self, attributes: Any = None, from_env: Any = None, from_baggage: Any = None) -> None:
+        self._fixed = pairs("OTEL_INJECTION_ATTRIBUTES", attributes)
+        for key, variable in pairs("OTEL_INJECTION_ATTRIBUTES_FROM_ENV", from_env).items():
             value = os.environ.get(variable)
             if value:
                 self._fixed[key] = value
         self._baggage = []
-        for each in settings.names("OTEL_INJECTION_ATTRIBUTES_FROM_BAGGAGE"):
+        for each in names("OTEL_INJECTION_ATTRIBUTES_FROM_BAGGAGE", from_baggage):
             key, equals, entry = (part.strip() for part in each.partition("="))
             self._baggage.append((key, entry if equals else key))
 
@@ -41,9 +40,9 @@ class _Additions:
 class AddToSpans(SpanStep):
     """``add_attributes`` for spans, when they start: what the app sets later wins."""
 
-    def __init__(self, following: Any) -> None:
+    def __init__(self, following: Any, **options: Any) -> None:
         super().__init__(following)
-        self._additions = _Additions()
+        self._additions = _Additions(**options)
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:
         """Add the attributes."""
@@ -53,9 +52,9 @@ class AddToSpans(SpanStep):
 class AddToLogs(LogStep):
     """``add_attributes`` for log records."""
 
-    def __init__(self, following: Any) -> None:
+    def __init__(self, following: Any, **options: Any) -> None:
         super().__init__(following)
-        self._additions = _Additions()
+        self._additions = _Additions(**options)
 
     def on_emit(self, log_record: Any) -> None:
         """Add the attributes and hand the record on."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from opentelemetry.metrics import Observation
@@ -28,39 +29,63 @@ _GROUPS = {
 }
 
 
-def span_chain(exporting: Sequence[Any]) -> SpanChain | None:
-    """Return the chain that ``OTEL_INJECTION_SPAN_PROCESSORS`` names, before those that export; None if it is empty."""
-    makers = _makers(SPANS, settings.names(SPANS), strict=True)
+def span_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> SpanChain | None:
+    """Return the chain before those that export, None if it is empty.
+
+    It consists of what ``OTEL_INJECTION_SPAN_PROCESSORS`` names, then of what is ``listed``.
+    """
+    makers = [*_makers(SPANS, settings.names(SPANS), strict=True), *listed]
     if not makers:
         return None
     links, following = _linked(SPANS, makers, _SpanLink, _Exporting(exporting))
     return SpanChain(links, following, exporting) if links else None
 
 
-def log_chain(exporting: Sequence[Any]) -> LogChain | None:
+def log_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> LogChain | None:
     """Return the chain of log processors: those named, or those of the span processors that have a counterpart."""
     named = settings.names(LOGS)
-    makers = _makers(LOGS, named or settings.names(SPANS), strict=bool(named))
+    makers = [*_makers(LOGS, named or settings.names(SPANS), strict=bool(named)), *listed]
     if not makers:
         return None
     links, following = _linked(LOGS, makers, _LogLink, _Emitting(exporting))
     return LogChain(links, following, exporting) if links else None
 
 
-def metric_chain(meter_provider: Any) -> list[Any]:
+def metric_chain(meter_provider: Any, listed: Sequence[Any] = ()) -> list[Any]:
     """Have measurements go through the steps that ``OTEL_INJECTION_METRIC_PROCESSORS`` names; return their links."""
     from otel_injection.processors import measuring
 
     links = []
-    for name, maker in _makers(METRICS, settings.names(METRICS), strict=True):
+    for name, maker in [*_makers(METRICS, settings.names(METRICS), strict=True), *listed]:
         try:
             step = maker()
             step.name = name
             links.append(_Link(step, None))
         except Exception as error:  # noqa: PERF203 - each gets its chance
             _left_out(METRICS, name, error)
-    measuring.install(meter_provider, links)
+    if links:
+        measuring.install(meter_provider, links)
     return links
+
+
+def listed(variable: str, name: str, options: dict[str, Any] | None) -> tuple[str, Any]:
+    """Return what makes the processor that a configuration file names, with its options.
+
+    Raises what is wrong with them: it is made once as a test. ``variable`` is what would name it in the environment.
+    """
+    maker = _find(variable, name, strict=True)
+    if maker is None:
+        known = sorted(each.name for each in entry_points(group=_GROUPS[variable]))
+        raise ValueError(f"processor '{name}' is unknown; known are {', '.join(known)}")
+    made = partial(maker, **(options or {}))
+    try:
+        if variable == METRICS:
+            made()
+        else:
+            made(None)
+    except Exception as error:
+        raise ValueError(f"processor '{name}': {error}") from None
+    return name, made
 
 
 def _makers(variable: str, names: Sequence[str], *, strict: bool) -> list[tuple[str, Any]]:

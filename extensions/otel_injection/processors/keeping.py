@@ -6,9 +6,8 @@ from typing import Any
 
 from opentelemetry.trace import SpanKind
 
-from otel_injection import settings
 from otel_injection.processors.parts import PartStep
-from otel_injection.processors.reading import number, ratio
+from otel_injection.processors.reading import names, number
 
 _LIMIT = "OTEL_INJECTION_MAX_HELD_SPANS"
 _SECOND = 1_000_000_000
@@ -21,10 +20,10 @@ class TailSampling(PartStep):
     all processes of a trace decide alike.
     """
 
-    def __init__(self, following: Any) -> None:
-        slow = settings.seconds("OTEL_INJECTION_TAIL_SLOW", 1.0)
-        super().__init__(following, int(slow * _SECOND), number(_LIMIT, 2048))
-        self._bound = round(ratio("OTEL_INJECTION_TAIL_RATIO", 0.1) * 2**64)
+    def __init__(self, following: Any, ratio: Any = None, slow: Any = None, max_held_spans: Any = None) -> None:
+        slow = number("OTEL_INJECTION_TAIL_SLOW", slow)
+        super().__init__(following, int(slow * _SECOND), int(number(_LIMIT, max_held_spans)))
+        self._bound = round(number("OTEL_INJECTION_TAIL_RATIO", ratio) * 2**64)
 
     def is_certain(self, root: Any) -> bool:
         """Return whether the trace is among the ratio."""
@@ -37,10 +36,10 @@ class DropFast(PartStep):
     Only requests whose path begins with one of ``OTEL_INJECTION_FAST_PATHS``; by default all of them.
     """
 
-    def __init__(self, following: Any) -> None:
-        fast = settings.seconds("OTEL_INJECTION_FAST", 0.01)
-        super().__init__(following, int(fast * _SECOND), number(_LIMIT, 2048))
-        self._prefixes = tuple(settings.names("OTEL_INJECTION_FAST_PATHS", "/"))
+    def __init__(self, following: Any, fast: Any = None, paths: Any = None, max_held_spans: Any = None) -> None:
+        fast = number("OTEL_INJECTION_FAST", fast)
+        super().__init__(following, int(fast * _SECOND), int(number(_LIMIT, max_held_spans)))
+        self._prefixes = tuple(names("OTEL_INJECTION_FAST_PATHS", paths))
 
     def is_certain(self, root: Any) -> bool:
         """Return whether this is none of those requests."""

@@ -24,8 +24,8 @@ _DEEPEST = 20
 class _Mask:
     """Masks values; ``_masks`` keeps by key what is to be done with a text under it."""
 
-    def __init__(self) -> None:
-        self._rules = Rules()
+    def __init__(self, **options: Any) -> None:
+        self._rules = Rules(**options)
         self._masks: dict[str, Callable[[str], str]] = {}
 
     def attributes(self, values: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -100,9 +100,9 @@ def _masked(mask: Callable[[str], str], value: Any, depth: int) -> Any:
 class MaskSpans(SpanStep):
     """``mask`` for spans: attributes, name, status, and the attributes of events."""
 
-    def __init__(self, following: Any) -> None:
+    def __init__(self, following: Any, **options: Any) -> None:
         super().__init__(following)
-        self._mask = _Mask()
+        self._mask = _Mask(**options)
 
     def on_end(self, span: Any) -> None:
         """Hand the span on, masked."""
@@ -132,9 +132,9 @@ class MaskSpans(SpanStep):
 class MaskLogs(LogStep):
     """``mask`` for log records: body and attributes."""
 
-    def __init__(self, following: Any) -> None:
+    def __init__(self, following: Any, **options: Any) -> None:
         super().__init__(following)
-        self._mask = _Mask()
+        self._mask = _Mask(**options)
 
     def on_emit(self, log_record: Any) -> None:
         """Hand the record on, masked."""

@@ -10,9 +10,8 @@ from typing import Any
 
 from opentelemetry.sdk.metrics._internal.measurement import Measurement
 
-from otel_injection import settings
 from otel_injection.processors.base import MetricStep
-from otel_injection.processors.reading import number
+from otel_injection.processors.reading import names, number
 
 _OVERFLOW = {"otel.metric.overflow": True}
 """What the specification has a measurement carry whose attributes are over the limit."""
@@ -21,9 +20,9 @@ _OVERFLOW = {"otel.metric.overflow": True}
 class DropMetricAttributes(MetricStep):
     """``drop_attributes``: leaves out the attributes that ``OTEL_INJECTION_METRIC_DROP_ATTRIBUTES`` names."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Any = None) -> None:
         super().__init__()
-        self._unwanted = frozenset(settings.names("OTEL_INJECTION_METRIC_DROP_ATTRIBUTES"))
+        self._unwanted = frozenset(names("OTEL_INJECTION_METRIC_DROP_ATTRIBUTES", keys))
 
     def attributes(self, instrument: str, attributes: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
         """Return the others."""
@@ -38,9 +37,9 @@ class LimitCardinality(MetricStep):
     Those that come later are measured together, with ``otel.metric.overflow=true``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: Any = None) -> None:
         super().__init__()
-        self._limit = number("OTEL_INJECTION_METRIC_CARDINALITY_LIMIT", 2000)
+        self._limit = int(number("OTEL_INJECTION_METRIC_CARDINALITY_LIMIT", limit))
         self._seen: dict[str, set[Any]] = {}
 
     def attributes(self, instrument: str, attributes: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,61 +1,63 @@
-"""Reads the processors' settings; what cannot be used is named in one line and left out."""
+"""Reads the processors' settings: those of the environment, or the options that a configuration file gives instead.
+
+What is wrong with a variable is said in one line, and its default used, as for all others; what is wrong with an option
+is raised, since a file is in force as a whole or not at all.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import unquote
 
-from otel_injection import report, settings
-
-_BETWEEN = re.compile(r",(?![^{}]*\})(?![^\[\]]*\])")
-"""A comma that separates patterns: not one in ``{1,3}`` or ``[,;]``."""
-
-
-def patterns(variable: str, default: str = "", flags: int = 0) -> list[re.Pattern[str]]:
-    """Return the regular expressions that a variable lists, separated by commas."""
-    found = []
-    for each in _BETWEEN.split(settings.text(variable) or default):
-        try:
-            if each.strip():
-                found.append(re.compile(each.strip(), flags))
-        except (re.error, RecursionError, OverflowError) as error:  # noqa: PERF203 - each gets its chance
-            report.say(f"{variable}: '{each.strip()}' is no regular expression ({error}) and is left out")
-    return found
+from otel_injection import values
+from otel_injection.environment import ENVIRON
+from otel_injection.variables import TABLE, default
 
 
-def ratio(variable: str, default: float) -> float:
-    """Return a ratio from 0 to 1."""
-    text = settings.text(variable)
-    try:
-        value = float(text) if text else default
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        report.say(f"{variable}: '{text}' is not a ratio from 0 to 1; {default:g} is used")
-        return default
-    return value
+def text(variable: str, option: Any = None) -> str:
+    """Return the text of a setting; a list is joined by commas."""
+    if option is None:
+        return ENVIRON.get(variable) or default(variable)
+    if isinstance(option, dict):
+        option = [f"{key}={value}" for key, value in option.items()]
+    given = ",".join(map(str, option)) if isinstance(option, list) else str(option)
+    usable, wrong = values.read(TABLE[variable], given.strip())
+    if wrong:
+        raise ValueError(f"'{given}' {wrong}" if usable is None else wrong)
+    return usable or ""
 
 
-def number(variable: str, default: int) -> int:
-    """Return a count of at least 1."""
-    text = settings.text(variable)
-    try:
-        value = int(text) if text else default
-    except ValueError:
-        value = 0
-    if not 1 <= value < 10**9:
-        report.say(f"{variable}: '{text}' is not a number from 1; {default} is used")
-        return default
-    return value
+def names(variable: str, option: Any = None) -> list[str]:
+    """Return the items of a list."""
+    return [each.strip() for each in text(variable, option).split(",") if each.strip()]
 
 
-def pairs(variable: str) -> dict[str, str]:
-    """Return ``key=value`` pairs, separated by commas; values may be percent-encoded."""
+def number(variable: str, option: Any = None) -> float:
+    """Return a number."""
+    return float(text(variable, option))
+
+
+def flag(variable: str, option: Any = None) -> bool:
+    """Return how a switch stands."""
+    return text(variable, option).lower() == "true"
+
+
+def patterns(variable: str, option: Any = None, flags: int = 0) -> list[re.Pattern[str]]:
+    """Return the regular expressions in a list; those in a list of YAML may hold commas."""
+    if isinstance(option, list):
+        for each in option:
+            values.expression(str(each))
+        return [re.compile(str(each), flags) for each in option]
+    return [re.compile(each, flags) for each in values.expressions(text(variable, option))]
+
+
+def pairs(variable: str, option: Any = None) -> dict[str, str]:
+    """Return ``key=value`` pairs, separated by commas, with values that are percent-encoded; a file has a mapping."""
+    if isinstance(option, dict):
+        return {str(key): str(value) for key, value in option.items()}
     found = {}
-    for each in settings.names(variable):
-        key, equals, value = each.partition("=")
-        if not equals or not key.strip():
-            report.say(f"{variable}: '{each}' is not of the form key=value and left out")
-        else:
-            found[key.strip()] = unquote(value.strip())
+    for each in names(variable, option):
+        key, _, value = each.partition("=")
+        found[key.strip()] = unquote(value.strip())
     return found

@@ -13,8 +13,9 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, TraceState, get_current_span
 
 from otel_injection import report, settings
+from otel_injection.processors import reading
 from otel_injection.processors.base import SpanStep
-from otel_injection.processors.reading import patterns
+from otel_injection.processors.reading import names
 
 Attributes = Mapping[str, Any]
 
@@ -22,13 +23,16 @@ Attributes = Mapping[str, Any]
 class DropProbes(SpanStep):
     """``drop_probes``: requests whose ``User-Agent`` begins with one of ``OTEL_INJECTION_PROBE_USER_AGENTS``."""
 
+    def __init__(self, following: Any, user_agents: Any = None) -> None:
+        super().__init__(following)
+        self._agents = tuple(names("OTEL_INJECTION_PROBE_USER_AGENTS", user_agents))
+
     def sampler(self, following: Any) -> Any:
         """Return the sampler that drops them."""
-        agents = tuple(settings.names("OTEL_INJECTION_PROBE_USER_AGENTS", "kube-probe/"))
 
         def from_probe(attributes: Attributes) -> bool:
             agent = attributes.get("user_agent.original") or attributes.get("http.user_agent")
-            return isinstance(agent, str) and agent.startswith(agents)
+            return isinstance(agent, str) and agent.startswith(self._agents)
 
         return _RequestSampler(following, from_probe, self)
 
@@ -39,10 +43,14 @@ class DropUrls(SpanStep):
     They are searched for in the path, in the path with the query, and in the whole URL.
     """
 
+    def __init__(self, following: Any, patterns: Any = None) -> None:
+        super().__init__(following)
+        self._unwanted = reading.patterns("OTEL_INJECTION_DROP_URLS", patterns)
+
     def sampler(self, following: Any) -> Any:
         """Return the sampler that drops them."""
-        unwanted = patterns("OTEL_INJECTION_DROP_URLS")
-        if not unwanted:
+        unwanted = self._unwanted
+        if not unwanted and not settings.text("OTEL_INJECTION_DROP_URLS"):  # what is unusable is named already
             report.say("OTEL_INJECTION_DROP_URLS names no pattern: drop_urls drops nothing")
             return following
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
-from otel_injection import settings
-from otel_injection.processors.reading import patterns
+from otel_injection.processors import reading
+from otel_injection.processors.reading import flag, patterns
 
 MASKED = "REDACTED"
 """What stands for what is taken out, as the semantic conventions have it."""
@@ -48,15 +49,17 @@ _PARAMETERS = ("db.statement.parameters", "db.query.parameter", "db.operation.pa
 
 
 class Rules:
-    """What is masked; read once from the environment."""
+    """What is masked; read once, from the environment or from the options that a configuration file gives."""
 
-    def __init__(self) -> None:
-        self._all_query, query = _names("OTEL_INJECTION_MASK_QUERY", _QUERY)
-        self._all_headers, headers = _names("OTEL_INJECTION_MASK_HEADERS", _HEADERS)
+    def __init__(
+        self, query: Any = None, headers: Any = None, sql: Any = None, attributes: Any = None, values: Any = None
+    ) -> None:
+        self._all_query, query = _names("OTEL_INJECTION_MASK_QUERY", query, _QUERY)
+        self._all_headers, headers = _names("OTEL_INJECTION_MASK_HEADERS", headers, _HEADERS)
         self._headers = frozenset(each.lower().replace("-", "_") for each in headers)
-        self._keys = patterns("OTEL_INJECTION_MASK_ATTRIBUTES", flags=re.IGNORECASE)
-        self._values = patterns("OTEL_INJECTION_MASK_VALUES")
-        self._sql = settings.text("OTEL_INJECTION_MASK_SQL").lower() not in ("0", "false", "no", "off")
+        self._keys = patterns("OTEL_INJECTION_MASK_ATTRIBUTES", attributes, flags=re.IGNORECASE)
+        self._values = patterns("OTEL_INJECTION_MASK_VALUES", values)
+        self._sql = flag("OTEL_INJECTION_MASK_SQL", sql)
         parameter = r"[^=&;?#\s]+" if self._all_query else "|".join(map(re.escape, query))
         self._query = re.compile(rf"(?i)((?:^|[?&;])(?:{parameter})=)[^&;#\s\"'<>]*") if parameter else None
         header = "|".join(re.escape(each).replace("_", "[-_]").replace(r"\-", "[-_]") for each in headers)
@@ -108,9 +111,9 @@ class Rules:
         return self._all_headers or key[found.end() :].lower().replace("-", "_") in self._headers
 
 
-def _names(variable: str, default: str) -> tuple[bool, list[str]]:
+def _names(variable: str, option: Any, usual: str) -> tuple[bool, list[str]]:
     """Return whether all are meant (``*``), and those that are named; ``none`` for none."""
-    names = settings.names(variable, default)
+    names = reading.names(variable, option) or usual.split(",")
     if names == ["none"]:
         return False, []
     return "*" in names, [each for each in names if each != "*"]
