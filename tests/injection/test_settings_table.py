@@ -13,7 +13,13 @@ from otel_injection.variables import TABLE, UNUSED
 
 _NAME = re.compile(r"_?(OTEL|PROMETHEUS|WRAPT|REQUESTS|CURL|AWS|X)_[A-Z0-9_]*[A-Z0-9]")
 _ENVIRON = ("environ", "os.environ", "ENVIRON", "__import__('otel_injection.environment').environment.ENVIRON")
-_OF_A_REQUEST = ("instrumentation/wsgi/", "instrumentation/flask/", "prometheus_client/exposition", "asgiref/wsgi")
+_OF_A_REQUEST = (
+    "instrumentation/wsgi/",
+    "instrumentation/flask/",
+    "prometheus_client/exposition",
+    "asgiref/wsgi",
+    "/serving/",
+)
 """Where ``environ`` is that of a request."""
 
 _SIGNALS = ("TRACES", "METRICS", "LOGS")
