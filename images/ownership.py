@@ -62,6 +62,11 @@ SUBSTITUTES = {
 }
 """By module that OpenTelemetry's packages import: what of ours takes its place for these names, since it costs less."""
 
+IMPORTED_BY_NAME = frozenset(
+    {"opentelemetry.instrumentation.pyramid.callbacks", "opentelemetry.instrumentation.pyramid.trace_tween_factory"}
+)
+"""What instrumentations give to their library as text, for it to import: it must find the private copy."""
+
 QUIET = "otel_injection.quiet"
 """What private copies use for ``warnings``; see there."""
 

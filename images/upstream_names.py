@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from images.ownership import IMPORTED_BY_NAME, PRIVATE
+
 _GET_LOGGER = b"__import__('otel_injection.journal').journal.get_logger"
 
 _FOOTER = """
@@ -27,6 +29,8 @@ def replacements(tree: ast.AST, name: str) -> Iterator[tuple[ast.expr, bytes]]:
             yield node.func, _GET_LOGGER
         elif isinstance(node, ast.Name) and node.id == "__name__" and node not in real and _is_opentelemetry(name):
             yield node, repr(name).encode()
+        elif isinstance(node, ast.Constant) and node.value in IMPORTED_BY_NAME:
+            yield node, repr(f"{PRIVATE}.{node.value}").encode()
 
 
 def footer(name: str) -> bytes:

@@ -41,6 +41,9 @@ def when_ready(name: str, act: Act) -> None:
         if name == "flask":
             _ask_for_no_url()
             _shorten_requests()
+    elif name == "pyramid":
+        act()
+        _look_further_for_the_caller()
     else:
         act()
 
@@ -83,6 +86,13 @@ def _shorten_requests() -> None:
             flask_requests.use()
         except ours() as error:
             report.say(f"flask: requests take the long way: {type(error).__name__}: {error}")
+
+
+def _look_further_for_the_caller() -> None:
+    """Let Pyramid's configurator find the app's package: wrapt without its extension puts one more frame between."""
+    from opentelemetry.instrumentation import pyramid
+
+    pyramid.CALLER_LEVELS = 3
 
 
 def _before_first_middleware(act: Act) -> None:

@@ -124,6 +124,51 @@ def test_a_request_is_one_server_span_with_its_record(
     assert receiver.sum_count("http.server.duration") == 1
 
 
+PYRAMID = """
+from pyramid.config import Configurator
+from pyramid.response import Response
+from wsgi import request
+
+def item(request):
+    return Response(request.matchdict["number"])
+
+def broken(request):
+    raise LookupError("no stock")
+
+def failed(error, request):
+    return Response("failed", status=500)
+
+for settings in {}, {"pyramid.tweens": "pyramid.tweens.excview_tween_factory"}:
+    with Configurator(settings=settings) as configurator:
+        configurator.include(".views")
+        configurator.add_route("item", "/items/{number}")
+        configurator.add_view(item, route_name="item")
+        configurator.add_route("broken", "/broken")
+        configurator.add_view(broken, route_name="broken")
+        configurator.add_exception_view(failed, context=LookupError)
+        app = configurator.make_wsgi_app()
+    print(configurator.package.__name__)
+    for path in "/items/7", "/broken", "/nothing":
+        request(app, path)
+"""
+
+
+def test_pyramid_finds_its_tween_and_the_package_of_the_app(framework_runner: Runner, receiver: Receiver) -> None:
+    """Pyramid imports what its instrumentation names as text, and looks up the stack for the app's package."""
+    framework_runner.write(WSGI, "wsgi.py")
+    framework_runner.write(PYRAMID, "shop/__init__.py")
+    framework_runner.write("def includeme(config): print('included', config.package.__name__)", "shop/views.py")
+    done = framework_runner.compare("import shop", "-W", "ignore")
+    assert (done.status, done.lines) == (0, [])
+    assert done.stdout.startswith("included shop\nshop\n200 OK\n7\n")
+    spans = [(span.name, span.attributes.get("http.route"), span.status) for span in receiver.spans]
+    assert spans == 2 * [
+        ("/items/{number}", "/items/{number}", "unset"),
+        ("/broken", "/broken", "error"),
+        ("GET /nothing", None, "unset"),
+    ]
+
+
 CLIENTS = {
     "requests": "import requests; print(requests.get(url).status_code)",
     "httpx": "import httpx; print(httpx.get(url).status_code)",
