@@ -148,6 +148,7 @@ def _fill(tree: Path, payload: Path) -> None:
     known = {each.name for each in distributions}
     distributions += [each for each in own.required_distributions(required) if each.name not in known]
     _write(tree / "otel_injection/_index.py", index.render(distributions, api, ownership, own.entry_points()).encode())
+    _write(tree / "otel_injection/_names.py", index.render_names().encode())
     schema = json.loads((payload / _SCHEMA).read_bytes())
     _write(tree / PRIVATE.replace(".", "/") / _SCHEMA, json.dumps(_plain(schema), separators=(",", ":")).encode())
     remove_unused(tree, f"{PRIVATE}.opentelemetry.semconv")

@@ -27,9 +27,11 @@ ALONE = (
     "opentelemetry/instrumentation/auto_instrumentation/__init__.py",
     "opentelemetry/instrumentation/auto_instrumentation/sitecustomize.py",
     "otel_injection/__init__.py",
-    "otel_injection/bundle.py",
 )
 """Modules that are not in the bundles: the way to them."""
+
+FIRST = tuple(f"otel_injection.{name}" for name in ("bundle", "guard", "record", "_names", "start"))
+"""Modules that every process needs, in the order in which they are executed: each imports only those before it."""
 
 _MOUNT = "/otel-auto-instrumentation-python"
 """Where the operator mounts the tree. Python corrects the names in code objects of modules that it finds elsewhere."""
@@ -94,7 +96,7 @@ def compile_tree(tree: Path) -> None:
             if module.path in ALONE:
                 _write(module.pyc(python), contents[module])
         inside = {each.name: (contents[each], each.package) for each in modules if each.path not in ALONE}
-        _write(_bundle(tree, python), bundle.pack(PYTHONS[python], inside))
+        _write(_bundle(tree, python), bundle.pack(PYTHONS[python], inside, [each for each in FIRST if each in inside]))
 
 
 def verify_tree(tree: Path) -> None:

@@ -1,6 +1,7 @@
-"""The index that replaces scanning for entry points at run time.
+"""The index that replaces scanning for entry points at run time, and the names that every process waits for.
 
-Written into the tree as ``otel_injection/_index.py``: literals that load as fast as byte code can. It holds the entry
+Written into the tree as ``otel_injection/_index.py`` and ``_names.py``: literals that load as fast as byte code can.
+The index holds the entry
 points of every distribution in the payload, the instrumentations with the versions they support and the imports that
 trigger them, and the extent of the OpenTelemetry API copy.
 """
@@ -14,7 +15,7 @@ from pprint import pformat
 
 from images.errors import UserError
 from images.ownership import Ownership
-from images.triggers import LEFT_OUT, TRIGGERS
+from images.triggers import LEFT_OUT, TRIGGERS, WAITING
 
 _INSTRUMENTS = re.compile(r"(?P<requirement>[^;]+);\s*extra\s*==\s*['\"]instruments(?P<any>-any)?['\"]")
 _NAME = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9]")
@@ -113,6 +114,22 @@ def render(
     lines = ['"""Made by the build from the payload\'s metadata."""', ""]
     lines += [f"{name} = {pformat(value, width=118, sort_dicts=False)}" for name, value in constants.items()]
     return "\n".join(lines) + "\n"
+
+
+def render_names() -> str:
+    """Return the source of ``otel_injection/_names.py``: what each process waits for, see ``otel_injection.hooks``."""
+    waiting: dict[str, tuple[str, ...]] = dict(WAITING)
+    for triggers in TRIGGERS.values():
+        for trigger in triggers:
+            acting = ("activation:arrived",) if trigger == triggers[-1] else ()
+            waiting[trigger] = tuple(dict.fromkeys((*waiting.get(trigger, ()), *acting)))
+    for name in tuple(waiting):
+        parts = name.split(".")
+        for count in range(1, len(parts)):
+            waiting.setdefault(".".join(parts[:count]), ())
+    waiting = {name: waiting[name] for name in sorted(waiting) if name != "otel_injection"}
+    text = pformat(waiting, width=118, sort_dicts=False)
+    return f'"""Made by the build from images/triggers.py."""\n\nAFTER = {text}\n'
 
 
 def _parsed(requirement: str) -> tuple[str, str, tuple[tuple[str, str], ...] | None]:

@@ -54,6 +54,7 @@ LAZY = {"wrapt.synchronization": "asyncio"}
 """
 
 SUBSTITUTES = {
+    "opentelemetry.util._importlib_metadata": ("otel_injection.versions", {"version"}),
     "packaging.version": ("otel_injection.versions", {"parse", "Version"}),
     "packaging.requirements": ("otel_injection.requirements", {"InvalidRequirement", "Requirement"}),
     "importlib": ("otel_injection.present", {"import_module"}),

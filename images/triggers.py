@@ -61,6 +61,26 @@ TRIGGERS: dict[str, tuple[str, ...]] = {
     "urllib3": ("urllib3",),
 }
 
+WAITING: dict[str, tuple[str, ...]] = {
+    "billiard.pool": ("lifecycle.celery:hook",),
+    "billiard.util": ("lifecycle.multiprocessing:hook",),
+    "celery.concurrency.prefork": ("lifecycle.supervising:hook",),
+    "gevent.monkey": ("lifecycle.gevent:hook",),
+    "gunicorn.arbiter": ("lifecycle.gunicorn:hook_arbiter", "lifecycle.supervising:hook"),
+    "gunicorn.dirty.arbiter": ("lifecycle.supervising:hook",),
+    "gunicorn.workers.base": ("lifecycle.gunicorn:hook",),
+    "logging": ("logging_hook:hook",),
+    "multiprocessing.util": ("lifecycle.multiprocessing:hook",),
+    "opentelemetry._logs._internal": ("api:offer_logger_provider",),
+    "opentelemetry.metrics._internal": ("api:offer_meter_provider",),
+    "opentelemetry.propagate": ("configuration:propagate",),
+    "opentelemetry.trace": ("api:offer_tracer_provider", "crashes:hook"),
+    "opentelemetry.util._importlib_metadata": ("entry_points:install",),
+    "uvicorn.supervisors.basereload": ("lifecycle.supervising:hook",),
+    "uvicorn.supervisors.multiprocess": ("lifecycle.supervising:hook",),
+}
+"""Which other functions of ours, in ``otel_injection``, are called when a module has been executed."""
+
 LEFT_OUT = {
     "aws-lambda": "patches the handler of a Lambda function, which is not started from a container image like this",
     "exceptions": "otel_injection.crashes does the same without importing asyncio into every app",

@@ -45,7 +45,51 @@ def contained(function):
     return call
 
 
-if sys.version_info >= (3, 10):  # noqa: UP036 - the doctor
+def begin(mount):
+    # type: (str) -> None
+    """Import what lies in ``mount`` from its bundle, if it has one for this Python; ImportError if that is damaged.
+
+    The modules that every process needs come first in it and are made here: the import system would take longer to
+    find each of them than they take to run. See ``bundle`` for all others, ``images/bundle.py`` for the format.
+    """
+    import marshal
+    from _frozen_importlib_external import MAGIC_NUMBER
+    from _imp import _fix_co_filename  # type: ignore[attr-defined]
+
+    path = f"{mount}/byte-code/{sys.implementation.cache_tag}.bundle"
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        head = os.read(file, 32)
+        if head[:12] != b"otel-bundle\0" or os.fstat(file).st_size != int.from_bytes(head[20:28], "little"):
+            raise ImportError(f"{path} is damaged")
+        if head[16:20] != MAGIC_NUMBER:
+            return
+        content = os.read(file, int.from_bytes(head[12:16], "little"))
+    finally:
+        os.close(file)
+    names, _, codes = content.partition(b"\n")
+    for entry in names.decode().split():
+        name, _, size = entry.partition(":")
+        location = f"{mount}/otel_injection/{name}.py"
+        try:
+            code = marshal.loads(codes[16 : int(size)])  # noqa: S302 - our own
+        except (EOFError, ValueError, TypeError) as error:
+            raise ImportError(f"{path} is damaged: {error}")  # noqa: B904
+        codes = codes[int(size) :]
+        _fix_co_filename(code, location)
+        module = type(sys)("otel_injection." + name)
+        module.__file__, module.__package__ = location, "otel_injection"
+        module.__spec__ = type(__spec__)(module.__name__, None, origin=location)
+        sys.modules[module.__name__] = module
+        setattr(sys.modules["otel_injection"], name, module)
+        exec(code, vars(module))  # noqa: S102
     from otel_injection import bundle
 
-    bundle.install(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    bundle.install(path, mount)
+
+
+if sys.version_info >= (3, 10):  # noqa: UP036 - the doctor
+    begin(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 
     from otel_injection.versions import Requirement
 
+_met: dict[str, Instrumentation] = {}
+"""The instrumentations of which a trigger has been executed, by name."""
 
-def watch() -> None:
-    """Wait for the imports that trigger the instrumentations that are not disabled."""
+
+def arrived(_module: Any, trigger: str) -> None:
+    """Let the instrumentations act that wait for this trigger alone, unless they are disabled."""
     disabled = disabled_instrumentations()
     if "*" in disabled:
         return
-    adaptations.watch(disabled)
     for name, target, triggers, requires in INSTRUMENTATIONS:
-        if name not in disabled:
-            Instrumentation(name, target, triggers, requires).watch()
+        if trigger in triggers and name not in disabled:
+            if name not in _met:
+                _met[name] = Instrumentation(name, target, triggers, requires)
+            _met[name].arrived(trigger)
 
 
 class Instrumentation:
@@ -43,23 +47,21 @@ class Instrumentation:
         self._requires = requires
         self._acted = False
 
-    def watch(self) -> None:
+    def arrived(self, trigger: str) -> None:
         """Act once all triggers have been executed."""
-        for trigger in tuple(self._missing):
-            hooks.after(trigger, self._when(trigger))
+        self._missing.discard(trigger)
+        for each in tuple(self._missing):
+            hooks.after(each, self._when(each))
+        if not self._missing and not self._acted:
+            self._acted = True
+            try:
+                adaptations.when_ready(self.name, self.act)
+            except BaseException:  # the app's: its import fails by it, and may be tried again
+                self._acted = False
+                raise
 
     def _when(self, trigger: str) -> Callable[[Any], None]:
-        def arrived(_module: Any) -> None:
-            self._missing.discard(trigger)
-            if not self._missing and not self._acted:
-                self._acted = True
-                try:
-                    adaptations.when_ready(self.name, self.act)
-                except BaseException:  # the app's: its import fails by it, and may be tried again
-                    self._acted = False
-                    raise
-
-        return arrived
+        return lambda _module: self.arrived(trigger)
 
     def act(self) -> None:
         """Instrument the library, unless its version is not supported; never raises."""

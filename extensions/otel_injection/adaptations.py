@@ -5,36 +5,22 @@ from __future__ import annotations
 import sys
 
 from otel_injection import hooks, ours, report
+from otel_injection.settings import disabled_instrumentations
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
     from typing import Any
 
     Act = Callable[[], None]
-
-
-def watch(disabled: Collection[str]) -> None:
-    """Prepare what must be in place before the instrumentations act."""
-    if "starlette" not in disabled and "fastapi" not in disabled:
-        hooks.before("fastapi", _show_plain_starlette)
-        hooks.after("fastapi", lambda _module: _show_instrumented_starlette())
-    if "logging" not in disabled:
-        from otel_injection import logging_hook
-
-        logging_hook.watch()
-    if "exceptions" not in disabled:
-        from otel_injection import crashes
-
-        crashes.watch()
 
 
 def when_ready(name: str, act: Act) -> None:
     """Call ``act`` now, or when the library of that name can be instrumented."""
     if name == "django":
         _before_first_middleware(act)
-    elif name == "starlette" and _fastapi_is_being_imported():
-        _postponed.append(act)
+    elif name == "starlette" and "fastapi" not in disabled_instrumentations():
+        _beside_fastapi(act)
     elif name in _CLASSES:
         act()
         _look_alike(*_CLASSES[name])
@@ -130,6 +116,16 @@ def _name_middleware() -> None:
 
 _postponed: list[Act] = []
 _hidden: list[Any] = []
+
+
+def _beside_fastapi(act: Act) -> None:
+    hooks.before("fastapi", _show_plain_starlette)
+    if _fastapi_is_being_imported():
+        _postponed.append(act)
+    else:
+        act()
+        _look_alike(*_CLASSES["starlette"])
+    hooks.after("fastapi", lambda _module: _show_instrumented_starlette())
 
 
 def _fastapi_is_being_imported() -> bool:

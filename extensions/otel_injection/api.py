@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import sys
 
-from otel_injection import bundle, configuration, entry_points, hooks, ours, report
+from otel_injection import bundle, guard, ours, report
 from otel_injection._index import API_MODULES, API_VERSION
 from otel_injection.settings import forced
+from otel_injection.start import Finder
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -26,15 +27,28 @@ _LED = frozenset(name for name in API_MODULES if name.rpartition(".")[0] in _NAM
 """Modules directly below a namespace; what is below them is found in their folders."""
 
 
-def share(mount: str) -> None:
-    """Let the newer API lead, answer its look-ups from the index, and offer it our providers."""
-    sys.meta_path.insert(1, _ApiFinder(mount))
-    hooks.after("opentelemetry.util._importlib_metadata", entry_points.install)
-    # Each of these modules of ours puts its provider in place when it is imported.
-    hooks.after("opentelemetry.trace", _offer_tracer_provider)
-    hooks.after("opentelemetry.metrics._internal", _offer_meter_provider)
-    hooks.after("opentelemetry._logs._internal", _offer_logger_provider)
-    hooks.after("opentelemetry.propagate", configuration.propagate)
+_MOUNT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def share() -> None:
+    """Let the newer API lead: called when the app, or any of ours, is about to import ``opentelemetry``."""
+    if not any(isinstance(each, _ApiFinder) for each in sys.meta_path):
+        front = [number for number, each in enumerate(sys.meta_path) if isinstance(each, Finder)]
+        sys.meta_path.insert(front[0] + 1 if front else 0, _ApiFinder(_MOUNT))
+
+
+def reason_to_skip() -> tuple[str, str] | None:
+    """Return why this process is not instrumented, as ``guard`` does, if the app brings an SDK that ours would break.
+
+    It is said in one line, too.
+    """
+    older = older_sdk(sys.path, _MOUNT)
+    if not older or forced():
+        return None
+    reason = f"the app brings the OpenTelemetry SDK {older}, which fits no newer API"
+    if not guard.runs_text(getattr(sys, "orig_argv", sys.argv)):
+        report.say(f"not instrumented: {reason}; give it {OURS} or none, or set OTEL_INJECTION_ENABLED=false")
+    return "older_sdk", reason
 
 
 def older_sdk(path: list[str], mount: str) -> str:
@@ -100,13 +114,16 @@ class _ApiFinder:
             return None
 
 
-def _offer_tracer_provider(_module: Any) -> None:
+def offer_tracer_provider(_module: Any, _name: str) -> None:
+    """Put it in place, as that module of ours does when it is imported."""
     from otel_injection import tracing  # noqa: F401
 
 
-def _offer_meter_provider(_module: Any) -> None:
+def offer_meter_provider(_module: Any, _name: str) -> None:
+    """Put it in place, as that module of ours does when it is imported."""
     from otel_injection import metering  # noqa: F401
 
 
-def _offer_logger_provider(_module: Any) -> None:
+def offer_logger_provider(_module: Any, _name: str) -> None:
+    """Put it in place, as that module of ours does when it is imported."""
     from otel_injection import logs  # noqa: F401

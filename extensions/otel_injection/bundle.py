@@ -18,19 +18,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 _HEAD = 32
-"""Bytes before the index: ``otel-bundle-1``, the magic number of the byte code, the size of file and index."""
 _PYC_HEAD = 16
 
 
-def install(mount: str) -> None:
-    """Import what lies in ``mount`` from its bundle, if it has one for this Python; ImportError if that is damaged."""
-    path = os.path.join(mount, "byte-code", f"{sys.implementation.cache_tag}.bundle")
-    try:
-        bundle = Bundle(path, mount)
-    except FileNotFoundError:
-        return
-    if bundle.fits:
-        sys.meta_path.insert(0, bundle)
+def install(path: str, mount: str) -> None:
+    """Import what lies in ``mount`` from a bundle that is this Python's."""
+    sys.meta_path.insert(0, Bundle(path, mount))
 
 
 def uninstall() -> None:
@@ -47,24 +40,12 @@ def spec(fullname: str) -> Any:
 
 
 class Bundle:
-    """The finder; import system reference: importlib.abc.MetaPathFinder. The file is open only while it is read.
-
-    ``fits`` tells whether the byte code is this Python's.
-    """
+    """The finder; import system reference: importlib.abc.MetaPathFinder. The file is open only while it is read."""
 
     def __init__(self, path: str, mount: str) -> None:
         self._path = path
         self._mount = mount
-        file = os.open(path, os.O_RDONLY)
-        try:
-            head = os.read(file, _HEAD)
-            size, index = int.from_bytes(head[20:28], "little"), int.from_bytes(head[28:32], "little")
-            if head[:13] != b"otel-bundle-1" or os.fstat(file).st_size != size:
-                raise ImportError(f"{path} is damaged")
-            self.fits = head[16:20] == MAGIC_NUMBER
-            self._index = os.read(file, index) if self.fits else b""
-        finally:
-            os.close(file)
+        self._index: dict[str, str] = {}
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002
         """Answer for modules whose package is the payload's."""
@@ -93,12 +74,8 @@ class Bundle:
         if entry is None:
             return None
         offset, size, _ = entry
-        file = os.open(self._path, os.O_RDONLY)
-        try:
-            content = os.pread(file, size, offset)
-        finally:
-            os.close(file)
-        if len(content) != size or content[:4] != MAGIC_NUMBER:
+        content = self._read(offset, size)
+        if content[:4] != MAGIC_NUMBER:
             raise ImportError(f"{self._path} is damaged", name=fullname)
         try:
             code: CodeType = marshal.loads(memoryview(content)[_PYC_HEAD:])  # noqa: S302 - our own
@@ -108,14 +85,28 @@ class Bundle:
         return code
 
     def _entry(self, fullname: str) -> tuple[int, int, bool] | None:
-        """Look a module up: a line of the index is its name, offset, size and whether it is a package."""
-        name = f"\n{fullname} ".encode()
-        start = self._index.find(name)
-        if start < 0:
+        """Look a module up: where its byte code begins, its size, and whether it is a package."""
+        if not self._index:
+            head = self._read(0, _HEAD)
+            names, _, entries = self._read(
+                _HEAD + int.from_bytes(head[12:16], "little"), int.from_bytes(head[28:32], "little")
+            ).partition(b"\n")
+            self._index = dict(zip(names.decode().split(), entries.decode().split()))  # noqa: B905 - costs more
+        entry = self._index.get(fullname)
+        if entry is None:
             return None
-        start += len(name)
-        offset, size, package = self._index[start : self._index.index(b"\n", start)].split()
-        return int(offset), int(size), package == b"1"
+        offset, size, package = entry.split(",")
+        return int(offset), int(size), package == "1"
+
+    def _read(self, offset: int, size: int) -> bytes:
+        file = os.open(self._path, os.O_RDONLY)
+        try:
+            content = os.pread(file, size, offset)
+        finally:
+            os.close(file)
+        if len(content) != size:
+            raise ImportError(f"{self._path} is damaged")
+        return content
 
 
 class _Loader(SourceFileLoader):

@@ -10,6 +10,7 @@ import sys
 
 from otel_injection import hooks, ours, report
 from otel_injection._index import INSTRUMENTATION_VERSION
+from otel_injection.settings import disabled_instrumentations
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -19,14 +20,10 @@ _SCOPE = "opentelemetry.instrumentation.exceptions"
 _ready = False
 
 
-def watch() -> None:
-    """Set the hooks once something makes spans in this process."""
-    hooks.after("opentelemetry.trace", lambda _module: _hook_all())
-
-
-def _hook_all() -> None:
+def hook(_module: Any, _name: str) -> None:
+    """Set the hooks once something makes spans in this process, unless that is disabled."""
     global _ready
-    if not _ready:
+    if not _ready and disabled_instrumentations().isdisjoint(("*", "exceptions")):
         _ready = True
         hooks.after("threading", _hook_threads)
         hooks.after("asyncio.base_events", _hook_asyncio)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def install(module: Any) -> None:
+def install(module: Any, _name: str) -> None:
     """Replace ``entry_points`` of ``opentelemetry.util._importlib_metadata``."""
     original = module.entry_points
     if getattr(original, "_otel_injection", False):

@@ -1,7 +1,11 @@
 """Runs functions when the app imports a module: before its code and after.
 
-One finder in front of ``sys.meta_path``. It finds nothing itself: it lets the others find, and has the loader they
-found report the end of the module's execution. Loader, spec and module stay the app's.
+``start.Finder`` stands in front of ``sys.meta_path`` and asks here for modules that are waited for. Nothing is found
+here: the other finders find, and the loader they found reports the end of the module's execution. Loader, spec and
+module stay the app's.
+
+What waits from the start is a table made at build time, ``_names.AFTER``: by module, functions of ours as
+``module:function``. They are imported when they are called, with the module and its name.
 """
 
 from __future__ import annotations
@@ -10,20 +14,21 @@ import sys
 from _thread import get_ident
 
 from otel_injection import ours, report
+from otel_injection.start import NAMES, Finder, give_up
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 _before: dict[str, list[Callable[[], None]]] = {}
 _after: dict[str, list[Callable[[Any], None]]] = {}
-_packages: set[str] = set()
-"""Packages that hold a module of ``_after``."""
 _running: set[str] = set()
 """Watched modules that are being executed."""
 _postponed: dict[str, list[str]] = {}
 """By package: its modules that were executed while the package itself was still being executed."""
+_searching: set[tuple[str, int]] = set()
+"""Modules that the other finders are being asked for, and the threads that ask."""
 
 
 def after(name: str, action: Callable[[Any], None]) -> None:
@@ -32,25 +37,25 @@ def after(name: str, action: Callable[[Any], None]) -> None:
     At once if that is the case already.
     """
     _after.setdefault(name, []).append(action)
-    _packages.update(_ancestors(name))
+    for each in (*_ancestors(name), name):
+        NAMES.setdefault(each, ())
     module = sys.modules.get(name)
-    if module is not None and name not in _running and _running.isdisjoint(_ancestors(name)):
+    if module is not None and _is_complete(name):
         _run(name, action, module)
 
 
 def before(name: str, action: Callable[[], None]) -> None:
     """Call ``action`` each time module ``name`` is about to be executed."""
     _before.setdefault(name, []).append(action)
+    NAMES.setdefault(name, ())
 
 
-def install() -> None:
-    """Put the finder in front of ``sys.meta_path``."""
-    sys.meta_path.insert(0, _Finder())
-
-
-def uninstall() -> None:
-    """Take everything of ours off ``sys.meta_path``: imports are as without us from then on."""
-    sys.meta_path[:] = [each for each in sys.meta_path if not type(each).__module__.startswith("otel_injection.")]
+def catch_up(names: Iterable[str]) -> None:
+    """Act for modules that have been executed before anything waited for them."""
+    if "opentelemetry" in names:
+        _share_api()
+    for name in sorted(names):
+        _act(name, sys.modules[name])
 
 
 def interrupted(name: str) -> None:
@@ -65,6 +70,11 @@ def _ancestors(name: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
+def _is_complete(name: str) -> bool:
+    """Return whether a module and the packages that hold it are not being executed."""
+    return name not in _running and _running.isdisjoint(_ancestors(name))
+
+
 def _finished(name: str, module: Any) -> None:
     """Act on the end of a module's execution, and of those that waited for it."""
     for package in _ancestors(name):
@@ -75,8 +85,9 @@ def _finished(name: str, module: Any) -> None:
     parent, _, child = name.rpartition(".")
     if parent in sys.modules and child not in vars(sys.modules[parent]):  # hasattr would run the package's __getattr__
         setattr(sys.modules[parent], child, module)  # as the import system is about to do
-    for action in _after.get(name, ()):
+    for action in tuple(_after.get(name, ())):
         _run(name, action, module)
+    _act(name, module)
     for waiting in _postponed.pop(name, ()):
         if waiting in sys.modules:
             _finished(waiting, sys.modules[waiting])
@@ -89,41 +100,59 @@ def _run(name: str, action: Callable[..., None], *arguments: Any) -> None:
         report.say(f"'{name}' is not instrumented: {type(error).__name__}: {error}", kind=f"hook {name}")
 
 
-class _Finder:
-    """The finder; import system reference: importlib.abc.MetaPathFinder."""
-
-    def __init__(self) -> None:
-        self._searching: set[tuple[str, int]] = set()
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        if fullname not in _after and fullname not in _packages and fullname not in _before:
-            return None
-        key = (fullname, get_ident())
-        if key in self._searching:
-            return None
-        self._searching.add(key)
+def _act(name: str, module: Any) -> None:
+    """Call the functions of ours that the table names."""
+    for reference in NAMES.get(name, ()):
+        path, _, function = reference.partition(":")
         try:
-            spec = self._find(fullname, path, target)
-        finally:
-            self._searching.discard(key)
-        if spec is not None and spec.loader is not None:
-            try:
-                _watch(spec.loader, fullname)
-            except ours() as error:
-                report.debug(f"'{fullname}' cannot be watched: {type(error).__name__}: {error}")
-        return spec
+            __import__(f"otel_injection.{path}")
+        except ours() as error:
+            give_up(error)
+            report.debug(f"'{name}': {path} cannot be imported: {type(error).__name__}: {error}")
+        else:
+            _run(name, getattr(sys.modules[f"otel_injection.{path}"], function), module, name)
 
-    def _find(self, fullname: str, path: Any, target: Any) -> Any:
-        """Ask the other finders, as the import system would have done next."""
-        for finder in list(sys.meta_path):
-            if finder is not self:
-                find = getattr(finder, "find_spec", None)
-                if find is None and hasattr(finder, "find_module"):
-                    return None  # Python before 3.12 asks it in its own way, and the others after it
-                spec = find(fullname, path, target) if find is not None else None
-                if spec is not None:
-                    return spec
+
+def _share_api() -> None:
+    try:
+        from otel_injection import api
+
+        api.share()
+    except ours() as error:
+        give_up(error)
+
+
+def find(fullname: str, path: Any, target: Any) -> Any:
+    """Return what the other finders find of a module that is waited for, with a loader that reports."""
+    key = (fullname, get_ident())
+    if key in _searching:
         return None
+    _searching.add(key)
+    try:
+        if fullname == "opentelemetry":
+            _share_api()
+        spec = _find(fullname, path, target)
+    finally:
+        _searching.discard(key)
+    if spec is not None and spec.loader is not None:
+        try:
+            _watch(spec.loader, fullname)
+        except ours() as error:
+            report.debug(f"'{fullname}' cannot be watched: {type(error).__name__}: {error}")
+    return spec
+
+
+def _find(fullname: str, path: Any, target: Any) -> Any:
+    """Ask the other finders, as the import system would have done next."""
+    for finder in list(sys.meta_path):
+        if type(finder) is not Finder:
+            find = getattr(finder, "find_spec", None)
+            if find is None and hasattr(finder, "find_module"):
+                return None  # Python before 3.12 asks it in its own way, and the others after it
+            spec = find(fullname, path, target) if find is not None else None
+            if spec is not None:
+                return spec
+    return None
 
 
 def _watch(loader: Any, name: str) -> None:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import sys
 
-from otel_injection import configuration, hooks, ours, report
-from otel_injection.settings import flag, names
+from otel_injection import configuration, ours, report
+from otel_injection.settings import disabled_instrumentations, flag, names
+from otel_injection.start import NAMES, give_up
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
     from typing import Any
 
 
-def watch() -> None:
-    """Set the hooks in ``logging`` when the app imports it."""
-    hooks.after("logging", _hook)
-
-
-def _hook(logging: Any) -> None:
+def hook(logging: Any, _name: str) -> None:
+    """Set the hook, unless that is disabled."""
     from functools import wraps  # costs what logging has paid already
 
+    if not disabled_instrumentations().isdisjoint(("*", "logging")):
+        return
     if flag("OTEL_PYTHON_LOG_CORRELATION"):
         from otel_injection import correlation
 
@@ -64,11 +63,23 @@ _recorder: Any = None
 
 def _record(record: Any) -> None:
     if _recorder is None:
-        from otel_injection.pipeline import PIPELINE
-
-        PIPELINE.exclusively(_make_recorder)  # does nothing for what our own imports log
+        _prepare()
     if _recorder:
         _recorder.record(record)
+
+
+def _prepare() -> None:
+    global _recorder
+    if not NAMES:  # given up meanwhile
+        _recorder = False
+        return
+    try:
+        from otel_injection.pipeline import PIPELINE
+    except ours() as error:
+        _recorder = False
+        give_up(error)
+    else:
+        PIPELINE.exclusively(_make_recorder)  # does nothing for what our own imports log
 
 
 def _make_recorder() -> None:

@@ -14,8 +14,6 @@ import os
 import sys
 import time
 
-from otel_injection import guard, report
-
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
     from typing import Any
@@ -68,6 +66,8 @@ def app_provider(signal: str, kind: str) -> None:
     if (os.getpid(), signal, kind) not in _told:
         _told.add((os.getpid(), signal, kind))
         _write({"app_providers": {signal: kind}})
+        from otel_injection import guard, report
+
         if not guard.runs_text(sys.orig_argv):
             report.say(
                 f"the app has set up OpenTelemetry itself ({kind}) and keeps its {signal}; "

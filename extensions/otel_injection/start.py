@@ -1,11 +1,22 @@
-"""Decides whether this process is instrumented and, if so, installs what waits for the app's imports."""
+"""Decides whether this process is instrumented and, if so, installs what waits for the app's imports.
+
+A process that imports nothing that anybody of ours waits for has no more of the payload than this module imports.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from otel_injection import bundle, guard, record, report, settings
+from otel_injection import bundle, contained, guard, ours, record
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+NAMES: dict[str, tuple[str, ...]] = {}
+"""The modules that are waited for, and the packages that hold them; by them, what is to act (see ``hooks``)."""
 
 _started = False
 
@@ -21,29 +32,102 @@ def start(mount: str) -> None:
         return
     _started = True
     reason = guard.reason_to_skip(os.environ, getattr(sys, "orig_argv", sys.argv))
-    report.debug(f"not instrumented: {reason[1]}" if reason else "waiting for the app's imports")
+    if "OTEL_INJECTION_DEBUG" in os.environ:
+        from otel_injection import report
+
+        report.debug(f"not instrumented: {reason[1]}" if reason else "waiting for the app's imports")
+    if not reason and any(os.path.exists(f"{each}/opentelemetry/sdk") for each in sys.path if each != mount):
+        from otel_injection import api
+
+        reason = api.reason_to_skip()
     if reason:
         record.decide("skipped", *reason)
         bundle.uninstall()
         return
-    from otel_injection import activation, api, hooks, lifecycle
-
-    older = api.older_sdk(sys.path, mount)
-    if older and not settings.forced():
-        record.decide("skipped", "older_sdk", f"the app brings the OpenTelemetry SDK {older}, which fits no newer API")
-        if not guard.runs_text(getattr(sys, "orig_argv", sys.argv)):
-            report.say(
-                f"not instrumented: the app brings the OpenTelemetry SDK {older}, which fits no newer API; "
-                f"give it {api.OURS} or none, or set OTEL_INJECTION_ENABLED=false"
-            )
-        bundle.uninstall()
-        return
     try:
-        hooks.install()
-        api.share(mount)
-        lifecycle.watch()
-        activation.watch()
+        _wait()
     except BaseException:
-        hooks.uninstall()
+        uninstall()
         raise
     record.decide("injected")
+
+
+def _wait() -> None:
+    """Follow the app's imports, its forks and its end.
+
+    Registered this early, our functions run before the fork hooks of others in a child, and after theirs at the end.
+    """
+    import atexit
+
+    from otel_injection._names import AFTER
+
+    atexit.register(contained(_flush))
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=contained(lambda: _tell("before")),
+            after_in_parent=contained(lambda: _tell("after_in_parent")),
+            after_in_child=contained(lambda: _tell("start_anew")),
+        )
+    install(AFTER)
+    present = sys.modules.keys() & NAMES.keys()
+    if present:
+        from otel_injection import hooks
+
+        hooks.catch_up(present)
+
+
+def _flush() -> None:
+    """Send what is buffered, if an SDK has been thought of."""
+    if "otel_injection.pipeline" in sys.modules:
+        from otel_injection.lifecycle import ending
+
+        ending.flush()
+
+
+def _tell(event: str) -> None:
+    """Tell of a fork, if any import has been waited for: before that, there is nothing that a child could inherit."""
+    if "otel_injection.hooks" in sys.modules:
+        from otel_injection.lifecycle import forking
+
+        getattr(forking, event)()
+
+
+class Finder:
+    """Notices the modules that are waited for; import system reference: importlib.abc.MetaPathFinder."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+        """Find what the other finders do."""
+        if fullname not in NAMES:
+            return None
+        try:
+            from otel_injection import hooks
+        except ours() as error:
+            give_up(error)
+            return None
+        return hooks.find(fullname, path, target)
+
+
+def install(names: Mapping[str, tuple[str, ...]]) -> None:
+    """Put the finder in front of ``sys.meta_path``."""
+    NAMES.update(names)
+    sys.meta_path.insert(0, Finder())
+
+
+def uninstall() -> None:
+    """Take everything of ours off ``sys.meta_path``: imports are as without us from then on."""
+    NAMES.clear()
+    sys.meta_path[:] = [each for each in sys.meta_path if not type(each).__module__.startswith("otel_injection.")]
+
+
+def give_up(error: BaseException) -> None:
+    """Leave the app alone from here on, if an import of ours has failed because the payload is damaged."""
+    if not isinstance(error, (ImportError, SyntaxError, ValueError)):  # no memory, or no file to be had, at this moment
+        return
+    uninstall()
+    from otel_injection import report  # from its source, if it is the byte code that is damaged
+
+    mount = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path[:] = [each for each in sys.path if os.path.normpath(each) != mount]
+    reason = f"its files in {mount} are incomplete or damaged ({error})"
+    record.decide("failed", "damaged", reason)
+    report.say(f"not instrumented: {reason}", kind="damaged")

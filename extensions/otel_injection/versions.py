@@ -65,6 +65,16 @@ Version = parse
 """``packaging.version.Version``, of which private copies use only that it can be compared."""
 
 
+def version(name: str) -> str:
+    """Return the version of a distribution, as ``importlib.metadata.version`` does."""
+    installed = _at_first_sight(name)
+    if not installed:
+        from importlib.metadata import version as find
+
+        installed = find(name)
+    return installed
+
+
 def met(requirement: Requirement, found: dict[str, str]) -> bool:
     """Return whether the app's environment has a distribution in a version that the requirement allows.
 
@@ -74,13 +84,12 @@ def met(requirement: Requirement, found: dict[str, str]) -> bool:
     installed = _at_first_sight(name)
     if installed and bounds is not None:
         found[name] = installed
-        version = Release(installed)
-        return all(version >= Release(each) if sign == ">=" else version < Release(each) for sign, each in bounds)
+        release = Release(installed)
+        return all(release >= Release(each) if sign == ">=" else release < Release(each) for sign, each in bounds)
     from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as find
 
     try:
-        found[name] = installed = installed or find(name)
+        found[name] = installed = version(name)
     except PackageNotFoundError:
         return False
     from packaging.requirements import Requirement as Parsed

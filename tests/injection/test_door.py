@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,9 @@ USES_LOGGING = """
     print([entry for entry in sys.path if "otel" in entry], [f for f in sys.meta_path if "otel" in repr(type(f))])
     logging.getLogger("shop").warning("sold")
 """
+
+LOGS_FIRST = "import logging\nlogging.getLogger('shop').warning('early')\n" + textwrap.dedent(USES_LOGGING)
+USES_DATABASE = USES_LOGGING.replace("import logging, sys", "import logging, sqlite3, sys")
 
 RESTART = "os.execv(sys.executable, [sys.executable, '{}/main.py'])"
 
@@ -70,22 +74,25 @@ def test_an_app_of_a_python_that_is_too_old_starts_untouched_and_is_told_in_one_
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "source"),
     [
-        "otel_injection",
-        "otel_injection/start.py",
-        "otel_injection/guard.py",
-        "otel_injection/hooks.py",
-        "otel_injection/activation.py",
-        "otel_injection/_index.py",
-        "otel_injection/logging_hook.py",
-        "otel_injection/lifecycle/ending.py",
+        ("otel_injection", ""),
+        ("otel_injection/start.py", ""),
+        ("otel_injection/guard.py", ""),
+        ("otel_injection/_names.py", ""),
+        ("otel_injection/hooks.py", USES_LOGGING),
+        ("otel_injection/logging_hook.py", USES_LOGGING),
+        ("otel_injection/pipeline.py", LOGS_FIRST),
+        ("otel_injection/lifecycle/ending.py", LOGS_FIRST),
+        ("otel_injection/activation.py", USES_DATABASE),
+        ("otel_injection/_index.py", USES_DATABASE),
     ],
 )
 @pytest.mark.parametrize("how", ["missing", "cut", "unreadable"])
 def test_an_incomplete_payload_leaves_the_app_alone_and_says_so(
-    runner: Runner, copy_tree: Callable[[str], Path], damage: str, how: str
+    runner: Runner, copy_tree: Callable[[str], Path], damage: str, source: str, how: str
 ) -> None:
+    """Noticed by the first process that needs the file."""
     runner.mount = copy_tree("damaged")
     runner.operator["PYTHONPATH"] = runner.operator["PYTHONPATH"].replace("otel-auto-instrumentation-python", "damaged")
     runner.operator["PYTHONPATH"] = f"{runner.mount}/opentelemetry/instrumentation/auto_instrumentation:{runner.mount}"
@@ -98,7 +105,7 @@ def test_an_incomplete_payload_leaves_the_app_alone_and_says_so(
     else:
         for file in (target, *target.parent.glob(f"__pycache__/{target.stem}.*")):
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2] + b"\n(\n" if how == "cut" else b"\0\xff")
-    (line,) = runner.compare(USES_LOGGING).lines
+    (line,) = runner.compare(source).lines
     assert line.startswith(f"not instrumented: its files in {runner.mount} are incomplete or damaged")
 
 

@@ -88,7 +88,7 @@ def test_a_damaged_payload_is_a_reason(runner: Runner, waiting: Started, copy_tr
     for cached in mount.glob("otel_injection/__pycache__/hooks.*"):
         cached.unlink()
     runner.operator["PYTHONPATH"] = f"{mount}/opentelemetry/instrumentation/auto_instrumentation:{mount}"
-    record = _read(waiting(""))
+    record = _read(waiting("import logging"))
     assert (record["result"], record["reason"]) == ("failed", "damaged")
     assert "hooks.py" in record["details"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from images import bundle as made
 from images.compilers.to_pyc import to_pyc
-from otel_injection import bundle
+from otel_injection import begin, bundle
 
 SOURCES = {
     "otel_injection.example": '"""An example."""\nVALUE = 1\n',
@@ -68,7 +69,7 @@ def _load(name: str) -> object:
 
 
 def test_modules_are_as_those_of_their_sources(mount: Path) -> None:
-    bundle.install(str(mount))
+    begin(str(mount))
     package, inner = _load("otel_injection.example"), _load("otel_injection.example.inner")
     assert package.VALUE == 1  # type: ignore[attr-defined]
     assert package.__file__ == f"{mount}/otel_injection/example/__init__.py"  # type: ignore[attr-defined]
@@ -78,7 +79,7 @@ def test_modules_are_as_those_of_their_sources(mount: Path) -> None:
 
 
 def test_a_traceback_shows_file_and_line(mount: Path) -> None:
-    bundle.install(str(mount))
+    begin(str(mount))
     inner = _load("otel_injection.example.inner")
     with pytest.raises(ZeroDivisionError) as error:
         inner.fail()  # type: ignore[attr-defined]
@@ -88,12 +89,38 @@ def test_a_traceback_shows_file_and_line(mount: Path) -> None:
 
 
 def test_annotations_are_not_evaluated_where_the_source_says_so(mount: Path) -> None:
-    bundle.install(str(mount))
+    begin(str(mount))
     assert _load("opentelemetry.shared").x == 2  # type: ignore[attr-defined]
 
 
+def test_modules_that_every_process_needs_are_there_at_once(mount: Path) -> None:
+    first = "otel_injection.example_of_first"
+    source = "from otel_injection import PREFIX\n\ndef fail():\n    return 1 / 0\n".replace("PREFIX", "contained")
+    (mount / f"{first.replace('.', '/')}.py").write_text(source)
+    path = mount / "byte-code" / f"{sys.implementation.cache_tag}.bundle"
+    modules = {**made.unpack(path.read_bytes()), first: (_pyc(source, "/built/first.py"), False)}
+    path.write_bytes(made.pack(MAGIC, modules, [first]))
+    assert made.unpack(path.read_bytes()) == modules
+    try:
+        begin(str(mount))
+        module = sys.modules[first]
+        assert sys.modules["otel_injection"].example_of_first is module
+        assert importlib.import_module(first) is module
+        assert (module.__package__, module.__file__) == (
+            "otel_injection",
+            f"{mount}/otel_injection/example_of_first.py",
+        )
+        assert inspect.getsource(module.fail) == "def fail():\n    return 1 / 0\n"
+        with pytest.raises(ZeroDivisionError) as error:
+            module.fail()
+        assert traceback.extract_tb(error.value.__traceback__)[-1].filename == module.__file__
+    finally:
+        del sys.modules[first], sys.modules["otel_injection"].example_of_first
+    assert _load("otel_injection.example").VALUE == 1  # type: ignore[attr-defined]
+
+
 def test_only_modules_of_the_payloads_own_packages_are_found(mount: Path) -> None:
-    bundle.install(str(mount))
+    begin(str(mount))
     assert _spec("otel_injection.example", mount / "otel_injection") is not None
     assert _spec("otel_injection.example", mount / "elsewhere") is None
     assert _spec("opentelemetry.shared", mount.parent / "opentelemetry") is None
@@ -103,10 +130,10 @@ def test_only_modules_of_the_payloads_own_packages_are_found(mount: Path) -> Non
 def test_a_payload_without_a_bundle_for_this_python_is_imported_from_its_sources(mount: Path) -> None:
     before = list(sys.meta_path)
     _write(mount, MAGIC - 1)
-    bundle.install(str(mount))
+    begin(str(mount))
     assert sys.meta_path == before
     (mount / "byte-code" / f"{sys.implementation.cache_tag}.bundle").unlink()
-    bundle.install(str(mount))
+    begin(str(mount))
     assert sys.meta_path == before
     assert bundle.spec("otel_injection.example") is None
 
@@ -116,12 +143,12 @@ def test_a_bundle_that_is_not_whole_is_an_import_error(content: bytes | None, mo
     path = mount / "byte-code" / f"{sys.implementation.cache_tag}.bundle"
     path.write_bytes(path.read_bytes()[:-1] if content is None else content)
     with pytest.raises(ImportError, match="is damaged"):
-        bundle.install(str(mount))
+        begin(str(mount))
 
 
 @pytest.mark.parametrize("fill", [b"\0", b"\xff"])
 def test_a_bundle_with_a_damaged_module_is_an_import_error(fill: bytes, mount: Path) -> None:
-    bundle.install(str(mount))
+    begin(str(mount))
     path = mount / "byte-code" / f"{sys.implementation.cache_tag}.bundle"
     modules = made.unpack(path.read_bytes())
     size = sum(len(content) for content, _ in modules.values())

@@ -23,7 +23,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-ALONE = "otel_injection/bundle.py"
+ALONE = "otel_injection/__init__.py"
 PATHS = ("package/__init__.py", "package/module.py", ALONE)
 
 
@@ -47,7 +47,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def _pyc(tree: Path, python: str) -> Path:
-    return tree / f"otel_injection/__pycache__/bundle.cpython-{python.replace('.', '')}.pyc"
+    return tree / f"otel_injection/__pycache__/__init__.cpython-{python.replace('.', '')}.pyc"
 
 
 def _bundle(tree: Path, python: str) -> Path:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from otel_injection import hooks
+from otel_injection import hooks, start
 
 
 @pytest.fixture
@@ -25,12 +25,12 @@ def app(tmp_path: Path) -> Iterator[Path]:
     before = set(sys.modules)
     path, meta_path = list(sys.path), list(sys.meta_path)
     sys.path.insert(0, str(tmp_path))
-    hooks.install()
+    start.install({})
     yield tmp_path
     sys.path[:], sys.meta_path[:] = path, meta_path
     for name in set(sys.modules) - before:
         del sys.modules[name]
-    for kept in (hooks._after, hooks._before, hooks._packages, hooks._running, hooks._postponed):
+    for kept in (hooks._after, hooks._before, start.NAMES, hooks._running, hooks._postponed):
         kept.clear()
     importlib.invalidate_caches()
 
@@ -181,7 +181,7 @@ def test_loader_spec_and_module_are_the_import_systems_own(app: Path) -> None:
 
 def test_a_built_in_module_keeps_its_loader(app: Path) -> None:
     watch("xxsubtype", "_imp")
-    finder = next(each for each in sys.meta_path if isinstance(each, hooks._Finder))
+    finder = next(each for each in sys.meta_path if isinstance(each, start.Finder))
     assert finder.find_spec("_imp").loader is importlib.machinery.BuiltinImporter
     assert "_watched" not in dir(importlib.machinery.BuiltinImporter.exec_module)
 
@@ -198,7 +198,7 @@ def test_the_finders_of_the_app_are_asked_in_their_order(app: Path) -> None:
 
 
 def test_uninstalling_leaves_no_finder(app: Path) -> None:
-    hooks.uninstall()
+    start.uninstall()
     assert [each for each in sys.meta_path if type(each).__module__.startswith("otel_injection")] == []
 
 

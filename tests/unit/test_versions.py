@@ -65,13 +65,13 @@ def test_a_distribution_is_found_as_by_importlib(
     monkeypatch.syspath_prepend(first)
     assert versions.met(_parsed("my-lib>=1.5"), {})
     _install(first, "my_lib", "1.4")
-    assert version("my-lib") == "1.4"
+    assert versions.version("my-lib") == version("my-lib") == "1.4"
     assert not versions.met(_parsed("my-lib>=1.5"), {})
 
 
 def test_what_is_not_installed_meets_nothing() -> None:
     with pytest.raises(PackageNotFoundError):
-        version("no-such-library")
+        versions.version("no-such-library")
     assert not versions.met(_parsed("no-such-library>=0"), {})
 
 

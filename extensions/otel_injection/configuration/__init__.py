@@ -62,7 +62,7 @@ def options(instrumentation: str) -> dict[str, Any] | None:
     return load().instrumentation(instrumentation)
 
 
-def propagate(module: Any) -> None:
+def propagate(module: Any, _name: str) -> None:
     """Put the file's propagators in place of those of ``OTEL_PROPAGATORS`` in ``opentelemetry.propagate``."""
     if not path():
         return

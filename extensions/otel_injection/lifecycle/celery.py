@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from otel_injection import hooks
-from otel_injection.lifecycle import ending, multiprocessing
+from otel_injection.lifecycle import ending
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
     from typing import Any
 
 
-def watch() -> None:
-    """Set the hooks in billiard, celery's own multiprocessing, when the app imports it."""
-    hooks.after("billiard.util", multiprocessing.hook)
-    hooks.after("billiard.pool", _hook_pool)
-
-
-def _hook_pool(pool: Any) -> None:
+def hook(pool: Any, _name: str) -> None:
+    """Set the hook in the pool of billiard, celery's own multiprocessing."""
     end = pool.Worker._do_exit
 
     def flush_and_end(self: Any, *arguments: Any, **keywords: Any) -> Any:

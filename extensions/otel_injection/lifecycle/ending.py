@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import sys
-
-from otel_injection import contained
-
-
-def watch() -> None:
-    """Flush when the interpreter ends.
-
-    Registered before the app's own ``atexit`` functions, and so run after them: what they record is sent too.
-    """
-    atexit.register(contained(flush))
 
 
 def watch_closely() -> None:

@@ -13,16 +13,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def watch() -> None:
-    """Follow forks; registered first, so that no other hook meets the parent's SDK in a child."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=_before,
-            after_in_parent=_after_in_parent,
-            after_in_child=start_anew,
-        )
-
-
 def watch_returns() -> None:
     """Let threads start again only when ``os.fork`` has returned, once the SDK has been set up.
 
@@ -70,12 +60,14 @@ def start_anew() -> None:
     _tell(_signals(), "forget")
 
 
-def _before() -> None:
+def before() -> None:
+    """Stop what must not run beside a fork."""
     _tell(_signals(), "pause")
     _tell(_pipeline(), "before_fork")
 
 
-def _after_in_parent() -> None:
+def after_in_parent() -> None:
+    """Let it go on."""
     if not _returning:
         _go_on()
 

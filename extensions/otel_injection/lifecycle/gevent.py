@@ -8,9 +8,7 @@ from __future__ import annotations
 import sys
 from _thread import allocate_lock, start_new_thread  # as they are before gevent replaces them
 
-from otel_injection import hooks
-
-__all__ = ["allocate_lock", "spawn", "start_new_thread", "watch"]
+__all__ = ["allocate_lock", "hook", "spawn", "start_new_thread"]
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -18,12 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def watch() -> None:
-    """Set the hook in gevent when the app imports what patches."""
-    hooks.after("gevent.monkey", _hook)
-
-
-def _hook(monkey: Any) -> None:
+def hook(monkey: Any, _name: str) -> None:
+    """Set the hook in what patches."""
     patch_thread = monkey.patch_thread
 
     def patch(*arguments: Any, **keywords: Any) -> Any:

@@ -8,17 +8,9 @@ from __future__ import annotations
 import os
 import sys
 
-from otel_injection import hooks
-
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
     from typing import Any
-
-
-def watch() -> None:
-    """Set the hooks in gunicorn's workers when it imports them."""
-    hooks.after("gunicorn.workers.base", _hook)
-    hooks.after("gunicorn.arbiter", _hook_arbiter)
 
 
 def post_fork(server: Any, worker: Any) -> None:
@@ -27,7 +19,8 @@ def post_fork(server: Any, worker: Any) -> None:
     _set_up()
 
 
-def _hook(base: Any) -> None:
+def hook(base: Any, _name: str) -> None:
+    """Set the hook in gunicorn's workers."""
     load_wsgi = base.Worker.load_wsgi
 
     def load_and_set_up(self: Any) -> Any:
@@ -41,7 +34,7 @@ def _hook(base: Any) -> None:
     base.Worker.load_wsgi = load_and_set_up
 
 
-def _hook_arbiter(arbiter: Any) -> None:
+def hook_arbiter(arbiter: Any, _name: str) -> None:
     """Let a worker that gets SIGTERM while it boots end.
 
     Until it has handlers of its own it has the master's, which only note the signal: nobody looks, and the master waits

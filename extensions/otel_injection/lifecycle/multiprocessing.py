@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from otel_injection import hooks
 from otel_injection.lifecycle import ending
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
@@ -13,11 +12,6 @@ _LAST = -1000
 """Exit priority: after the app's own finalizers."""
 
 
-def watch() -> None:
-    """Set the hooks in ``multiprocessing`` when the app imports it."""
-    hooks.after("multiprocessing.util", hook)
-
-
-def hook(util: Any) -> None:
+def hook(util: Any, _name: str = "") -> None:
     """Register the flush in every child: its registry of finalizers is emptied before its after-fork hooks run."""
     util.register_after_fork(hook, lambda _hook: util.Finalize(None, ending.flush, exitpriority=_LAST))

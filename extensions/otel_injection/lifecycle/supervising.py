@@ -8,30 +8,22 @@ from __future__ import annotations
 import os
 import sys
 
-from otel_injection import hooks
 from otel_injection.lifecycle import uwsgi
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
-_BEGINNINGS = (
-    ("celery.concurrency.prefork", "TaskPool", "__init__"),
-    ("gunicorn.arbiter", "Arbiter", "__init__"),
-    ("gunicorn.dirty.arbiter", "DirtyArbiter", "run"),
-    ("uvicorn.supervisors.basereload", "BaseReload", "run"),
-    ("uvicorn.supervisors.multiprocess", "Multiprocess", "run"),
-)
-"""Module, class and method by which a process becomes such a one."""
+_BEGINNINGS = {
+    "celery.concurrency.prefork": ("TaskPool", "__init__"),
+    "gunicorn.arbiter": ("Arbiter", "__init__"),
+    "gunicorn.dirty.arbiter": ("DirtyArbiter", "run"),
+    "uvicorn.supervisors.basereload": ("BaseReload", "run"),
+    "uvicorn.supervisors.multiprocess": ("Multiprocess", "run"),
+}
+"""By module, the class and the method by which a process becomes such a one."""
 
 _pid = 0
-
-
-def watch() -> None:
-    """Set the hooks when the app imports what supervises."""
-    for module, kind, method in _BEGINNINGS:
-        hooks.after(module, _hooking(kind, method))
 
 
 def supervises() -> bool:
@@ -51,11 +43,10 @@ def begin() -> None:
         signals.watch()
 
 
-def _hooking(kind: str, method: str) -> Callable[[Any], None]:
-    return lambda module: _hook(getattr(module, kind), method)
-
-
-def _hook(kind: Any, method: str) -> None:
+def hook(module: Any, name: str) -> None:
+    """Set the hook in what supervises."""
+    of, method = _BEGINNINGS[name]
+    kind = getattr(module, of)
     original = getattr(kind, method)
 
     def begin_and_go_on(self: Any, *arguments: Any, **keywords: Any) -> Any:
