@@ -78,10 +78,6 @@ class Head:
         method = sanitize_method((known[0] or "").strip())
         self.method = "HTTP" if method == "_OTHER" else method
         """How the names of spans begin."""
-        self.active: dict[Any, dict[str, Any]] = {}
-        """By protocol: the attributes of the number of active requests."""
-        self.durations: dict[Any, tuple[dict[str, Any], dict[str, Any]]] = {}
-        """By protocol, status line and route: those of the duration, under the old and under the stable conventions."""
 
 
 class Attributes:
@@ -104,32 +100,25 @@ class Attributes:
         return self._answers.get(status) or remember(self._answers, status, Answer(status, self._mode))
 
     def active(self, head: Head, protocol: Any) -> dict[str, Any]:
-        """Return the attributes of the number of active requests; nobody may change them."""
-        known = head.active.get(protocol)
-        if known is None:
-            everything = {**head.attributes, **self._tail(protocol, None)}
-            known = remember(head.active, protocol, wsgi._parse_active_request_count_attrs(everything, self._mode))
-        return known
+        """Return the attributes of the number of active requests."""
+        everything = {**head.attributes, **self._tail(protocol, None)}
+        return wsgi._parse_active_request_count_attrs(everything, self._mode)  # type: ignore[no-any-return]
 
     def durations(
         self, head: Head, protocol: Any, status: str | None, route: str | None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the attributes of a request's duration, old and stable; nobody may change them.
+        """Return the attributes of a request's duration, old and stable.
 
         ``status`` is None where no answer has begun within a span.
         """
-        key = (protocol, status, route)
-        known = head.durations.get(key)
-        if known is None:
-            everything: dict[str, Any] = {**head.attributes, **self._tail(protocol, None)}
-            if status is not None:
-                wsgi.add_response_attributes(INVALID_SPAN, status, [], everything, self._mode)
-            old = wsgi._parse_duration_attrs(everything, wsgi._StabilityMode.DEFAULT)  # type: ignore[attr-defined]
-            new = wsgi._parse_duration_attrs(everything, wsgi._StabilityMode.HTTP)  # type: ignore[attr-defined]
-            if route is not None:
-                old["http.target"] = new["http.route"] = route
-            known = remember(head.durations, key, (old, new))
-        return known
+        everything: dict[str, Any] = {**head.attributes, **self._tail(protocol, None)}
+        if status is not None:
+            wsgi.add_response_attributes(INVALID_SPAN, status, [], everything, self._mode)
+        old = wsgi._parse_duration_attrs(everything, wsgi._StabilityMode.DEFAULT)  # type: ignore[attr-defined]
+        new = wsgi._parse_duration_attrs(everything, wsgi._StabilityMode.HTTP)  # type: ignore[attr-defined]
+        if route is not None:
+            old["http.target"] = new["http.route"] = route
+        return old, new
 
     def of_span(self, head: Head, known: tuple[Any, ...], environ: dict[str, Any]) -> dict[str, Any]:
         """Return the attributes of a request's span, a dictionary of the caller's own; ``known`` are the ``KEYS``."""

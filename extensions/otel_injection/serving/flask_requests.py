@@ -12,9 +12,9 @@ from flask import globals as flask_globals
 from opentelemetry.instrumentation import flask as upstream
 
 from otel_injection import versions
+from otel_injection.serving import flask_spans
 from otel_injection.serving.attributes import Attributes
 from otel_injection.serving.excluding import Excluding
-from otel_injection.serving.flask_spans import Hooks
 from otel_injection.serving.flask_wrapper import Wrapper
 
 _OLDEST, _TOO_NEW = "2.2", "3.2"
@@ -79,12 +79,12 @@ def wrapped_before_request(
     if request_hook or not enable_commenter or commenter_options:
         return longer
     attributes, excluding = _attributes_under(sem_conv_opt_in_mode), _excluding_by(excluded_urls)
-    return Hooks(tracer, attributes, excluding, longer).before_request
+    return flask_spans.before_request(tracer, attributes, excluding, longer)
 
 
 def wrapped_teardown_request(excluded_urls: Any = None) -> Any:
     """See ``opentelemetry.instrumentation.flask._wrapped_teardown_request``."""
-    return Hooks(None, None, None, _make_teardown(excluded_urls)).teardown_request
+    return flask_spans.teardown_request(_make_teardown(excluded_urls))
 
 
 def _attributes_under(mode: Any) -> Attributes:

@@ -11,8 +11,9 @@ from opentelemetry.instrumentation import flask as upstream
 from opentelemetry.instrumentation import propagators, wsgi
 
 from otel_injection import ours
-from otel_injection.serving.attributes import COMMON, Attributes, Head
+from otel_injection.serving.attributes import COMMON, Attributes, Head, remember
 from otel_injection.serving.excluding import Excluding
+from otel_injection.serving.series import Series
 from otel_injection.serving.spans import Activation, with_span
 from otel_injection.serving.usual import failed, is_usual
 
@@ -36,8 +37,10 @@ class Wrapper:
         self._longer = longer
         self._attributes = attributes
         self._excluding = excluding
-        self._active = active
-        self._old, self._new = histograms
+        self._counter = active
+        self._histograms = histograms
+        self._active: dict[Any, Series] = {}
+        self._durations: dict[Any, tuple[Series | None, Series | None]] = {}
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Serve a request, as a WSGI app."""
@@ -48,7 +51,8 @@ class Wrapper:
             began = perf_counter()
             outer = environ.get(_ACTIVATION)
             request: _Request | None = _Request(self._attributes, self._excluding, environ, start_response)
-            self._active.add(1, request.active)  # type: ignore[union-attr]
+            active = self._count(request.head, request.protocol)  # type: ignore[union-attr]
+            active.measure(1)
         except ours() as error:
             failed(error)
             request = None
@@ -60,29 +64,44 @@ class Wrapper:
                 self._measure(request, environ, perf_counter() - began)
             return result
         finally:
-            self._end(request, environ, outer)
+            _end(active, environ, outer)
+
+    def _count(self, head: Head, protocol: Any) -> Series:
+        """Return what counts active requests like this one."""
+        key = (head, protocol)
+        known: Series | None = self._active.get(key)
+        if known is None:
+            attributes = self._attributes.active(head, protocol)
+            known = remember(self._active, key, Series(self._counter, self._counter.add, attributes))
+        return known
 
     def _measure(self, request: _Request, environ: dict[str, Any], seconds: float) -> None:
         """Record the duration; with the request's span for an exemplar."""
         try:
             current = with_span(environ.get(_SPAN))
             route = str(request.route) if request.route else None
-            old, new = self._attributes.durations(request.head, request.protocol, request.status, route)
-            if self._old is not None:
-                self._old.record(max(round(seconds * 1000), 0), old, current)
-            if self._new is not None:
-                self._new.record(max(seconds, 0), new, current)
+            key = (request.head, request.protocol, request.status, route)
+            old, new = self._durations.get(key) or remember(self._durations, key, self._durations_of(*key))
+            if old is not None:
+                old.measure(max(round(seconds * 1000), 0), current)
+            if new is not None:
+                new.measure(max(seconds, 0), current)
         except ours() as error:
             failed(error)
 
-    def _end(self, request: _Request, environ: dict[str, Any], outer: Any) -> None:
-        try:
-            self._active.add(-1, request.active)
-            activation = environ.get(_ACTIVATION)
-            if activation is not None and activation is not outer:
-                _leave(activation, environ)
-        except ours() as error:
-            failed(error)
+    def _durations_of(self, *key: Any) -> tuple[Series | None, ...]:
+        pairs = zip(self._histograms, self._attributes.durations(*key), strict=True)
+        return tuple(each and Series(each, each.record, attributes) for each, attributes in pairs)
+
+
+def _end(active: Series, environ: dict[str, Any], outer: Any) -> None:
+    try:
+        active.measure(-1)
+        activation = environ.get(_ACTIVATION)
+        if activation is not None and activation is not outer:
+            _leave(activation, environ)
+    except ours() as error:
+        failed(error)
 
 
 def _leave(activation: Any, environ: dict[str, Any]) -> None:
@@ -99,7 +118,7 @@ class _Request:
 
     __slots__ = (
         *("_attributes", "_excluding", "_start_response"),
-        *("active", "head", "protocol", "route", "status", "traced"),
+        *("head", "protocol", "route", "status", "traced"),
     )
 
     def __init__(
@@ -111,7 +130,6 @@ class _Request:
         known = tuple(map(environ.get, COMMON))
         self.head: Head = attributes.head(known)
         self.protocol = known[5]
-        self.active = attributes.active(self.head, self.protocol)
         self.traced = True
         self.status: str | None = None
         self.route: Any = None
