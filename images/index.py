@@ -52,7 +52,10 @@ OWN_ENTRY_POINTS = {
         "drop_attributes": f"{_PROCESSORS}.measuring:DropMetricAttributes",
         "limit_cardinality": f"{_PROCESSORS}.measuring:LimitCardinality",
     },
-    "opentelemetry_resource_detector": {"container": "otel_injection.container:ContainerDetector"},
+    "opentelemetry_resource_detector": {
+        "container": "otel_injection.container:ContainerDetector",
+        "k8s": "otel_injection.k8s:K8sDetector",
+    },
     "opentelemetry_distro": {"distro": "otel_injection.distro:Distro"},
     "opentelemetry_configurator": {"configurator": "otel_injection.configurator:Configurator"},
 }

@@ -37,7 +37,8 @@ first span, measurement or log record counts.
 
 Where `OTEL_CONFIG_FILE` names a [configuration file](configuration-file.md), it stands in place of all variables in the
 sections "What is exported, and whose", "The export" and "Queues and limits", except `OTEL_SDK_DISABLED`,
-`OTEL_PYTHON_CONTEXT` and `OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED`. All others, `OTEL_INJECTION_*` among them, stay.
+`OTEL_PYTHON_CONTEXT`, `OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED` and what the detector `k8s` reads. All others,
+`OTEL_INJECTION_*` among them, stay.
 """
 
 _INTRODUCTIONS = {

@@ -115,6 +115,17 @@ def expression(text: str) -> None:
         raise ValueError("is not UTF-8") from None
     except (re.error, RecursionError, OverflowError) as error:
         raise ValueError(f"is no regular expression ({error})") from None
+    if _never_ends(text):
+        raise ValueError("could take for ever: a part that repeats holds one that may match the same in two ways")
+
+
+def _never_ends(text: str) -> bool:
+    """Return whether an expression can take exponential time, which needs a repetition within another."""
+    if sum(map(text.count, "*+{")) < 2 and not ("|" in text and any(each in text for each in "*+{")):
+        return False
+    from otel_injection.ambiguity import exponential
+
+    return exponential(text)
 
 
 def _patterns(_variable: Variable, text: str) -> tuple[str | None, str]:
@@ -154,7 +165,10 @@ def _are_attributes(_variable: Variable, items: list[str]) -> bool:
 def _are_regexes(_variable: Variable, items: list[str]) -> bool:
     """Try expressions the way they are used: together."""
     try:
-        re.compile("|".join(map(str.strip, items)))
+        together = "|".join(map(str.strip, items))
+        re.compile(together)
+        if _never_ends(together):
+            return False
     except (re.error, RecursionError, OverflowError):
         return False
     return all(map(_encodable, items))

@@ -156,8 +156,18 @@ VARIABLES = (
         "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS",
         ELSEWHERE,
         "otel",
-        "`container`, `host`, `os`, `process`, `otel`, those of the app's packages, `*` for all; `process.pid` and "
-        "`process.runtime.*` are always there",
+        "`container`, `k8s`, `host`, `os`, `process`, `otel`, those of the app's packages, `*` for all; `process.pid` "
+        "and `process.runtime.*` are always there",
+    ),
+    Variable(
+        WHAT,
+        "OTEL_RESOURCE_ATTRIBUTES_POD_NAME",
+        TEXT,
+        "",
+        "what the operator takes from the downward API; the detector `k8s` makes `k8s.pod.name`, `k8s.pod.uid` and "
+        "`k8s.node.name` of it, and finds the namespace and the UID by itself",
+        also=("OTEL_RESOURCE_ATTRIBUTES_POD_UID", "OTEL_RESOURCE_ATTRIBUTES_NODE_NAME"),
+        stays=True,
     ),
     Variable(
         WHAT,

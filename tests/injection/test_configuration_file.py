@@ -163,6 +163,7 @@ BROKEN: list[tuple[str | bytes, str]] = [
         "line 4: tracer_provider.processors[0]: processor 'bacth' is unknown; known",
     ),
     (TRACES + "    - mask: {values: ['(']}", "processors[0]: processor 'mask': is no regular expression"),
+    (TRACES + "    - mask: {values: ['(a+)+$']}", "processors[0]: processor 'mask': could take for ever"),
     (TRACES + "    - mask: {value: x}", "processors[0]: processor 'mask': "),
     (TRACES + "    - tail_sampling: {ratio: 7}", "processor 'tail_sampling': '7' is not a number from 0 to 1"),
     (

@@ -404,3 +404,35 @@ def test_all_of_them_stacked(orders: Orders) -> None:
     counts = {"drop_probes": 4, "drop_urls": 1, "drop_fast": 4, "tail_sampling": 4}
     assert {each: orders.count("span.dropped", each) for each in counts} == counts
     assert orders.lines == []
+
+
+def test_patterns_that_could_take_for_ever_do_not_stop_the_app(runner: Runner, receiver: Receiver) -> None:
+    """Exponential ones are left out with a line; one that takes the cube of a text's length is given up, and masks."""
+    program = """
+    import time
+    from opentelemetry import trace
+    start = time.monotonic()
+    with trace.get_tracer("shop").start_as_current_span("sold") as span:
+        span.set_attributes({"short": "a" * 40, "long": "a" * 60_000, "url.path": "/" + "a" * 60_000})
+    print(time.monotonic() - start < 5)
+    """
+    done = runner.run(
+        program,
+        env={
+            "OTEL_INJECTION_SPAN_PROCESSORS": "drop_urls,mask",
+            "OTEL_INJECTION_DROP_URLS": "(a+)+$,^/(.*a)*x",
+            "OTEL_INJECTION_MASK_VALUES": "(a|a+)+$,.*.*.*.*=x",
+        },
+        timeout=30,
+    )
+    assert done.stdout == "True\n"
+    lines = sorted(done.lines)
+    assert [line.partition(":")[0] for line in lines] == [
+        "OTEL_INJECTION_DROP_URLS",
+        *["OTEL_INJECTION_MASK_VALUES"] * 2,
+    ]
+    assert "could take for ever" in lines[0]
+    assert "takes too long" in lines[2]
+    (span,) = receiver.spans
+    assert span.attributes["short"] == "a" * 40
+    assert span.attributes["long"] == "REDACTED"

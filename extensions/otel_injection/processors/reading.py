@@ -6,12 +6,12 @@ is raised, since a file is in force as a whole or not at all.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import unquote
 
 from otel_injection import values
 from otel_injection.environment import ENVIRON
+from otel_injection.processors.searching import Search
 from otel_injection.variables import TABLE, default
 
 
@@ -43,13 +43,13 @@ def flag(variable: str, option: Any = None) -> bool:
     return text(variable, option).lower() == "true"
 
 
-def patterns(variable: str, option: Any = None, flags: int = 0) -> list[re.Pattern[str]]:
+def patterns(variable: str, option: Any = None, flags: int = 0) -> list[Search]:
     """Return the regular expressions in a list; those in a list of YAML may hold commas."""
     if isinstance(option, list):
         for each in option:
             values.expression(str(each))
-        return [re.compile(str(each), flags) for each in option]
-    return [re.compile(each, flags) for each in values.expressions(text(variable, option))]
+        return [Search(str(each), variable, flags) for each in option]
+    return [Search(each, variable, flags) for each in values.expressions(text(variable, option))]
 
 
 def pairs(variable: str, option: Any = None) -> dict[str, str]:

@@ -56,7 +56,7 @@ class DropUrls(SpanStep):
 
         def matches(attributes: Attributes) -> bool:
             urls = _urls(attributes)
-            return any(each.search(url) for each in unwanted for url in urls)
+            return any(each.found_in(url) for each in unwanted for url in urls)
 
         return _RequestSampler(following, matches, self)
 
