@@ -111,6 +111,21 @@ def test_what_is_not_known_is_upstreams(
     )
 
 
+def test_making_an_app_imports_no_sdk(framework_runner: Runner) -> None:
+    """The shorter way is prepared with the app, and the SDK is imported with its first request."""
+    program = """
+        import sys
+        import flask
+
+        app = flask.Flask("shop")
+        app.add_url_rule("/", view_func=lambda: "answered")
+        for request in range(2):
+            print(request, any(".opentelemetry.sdk." in each for each in sys.modules))
+            app.test_client().get("/")
+        """
+    assert framework_runner.run(program).stdout.split() == ["0", "False", "1", "True"]
+
+
 def _compare(runner: Runner, receiver: Receiver, settings: Mapping[str, str]) -> None:
     short, ours = _run(runner, receiver, settings)
     long, theirs = _run(runner, receiver, {**settings, **UPSTREAM})

@@ -8,7 +8,6 @@ from opentelemetry.metrics import _internal as api
 from opentelemetry.trace import SpanContext
 
 from otel_injection import contexts, metering
-from otel_injection.faster import measurements
 from otel_injection.pipeline import PIPELINE
 
 
@@ -53,6 +52,8 @@ class Series:
             state, provider, own = self._instrument._resolved
             way = getattr(own, "_way", None)
             if way is not None and way.points:
+                from otel_injection.faster import measurements  # imports the SDK, which is there by now
+
                 points = way.points.get(measurements._key(self._attributes))
                 if points is not None:
                     self._known = (state, provider, own, way, points)
