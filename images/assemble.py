@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,11 +18,11 @@ from images.console import step
 from images.errors import UserError
 from images.ownership import COPIED, LEFT_OUT, PRIVATE, STAND_INS, Ownership
 from images.paths import DIST, ROOT, TREE, cache
-from images.pruning import remove_unused
+from images.pruning import BY_NAME, remove_unused
 from images.rewrite import rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 OLDEST_PYTHON = "3.10"
 """The payload is resolved and installed for the oldest supported Python; newer ones run the same files."""
@@ -151,7 +152,7 @@ def _fill(tree: Path, payload: Path) -> None:
     _write(tree / "otel_injection/_names.py", index.render_names().encode())
     schema = json.loads((payload / _SCHEMA).read_bytes())
     _write(tree / PRIVATE.replace(".", "/") / _SCHEMA, json.dumps(_plain(schema), separators=(",", ":")).encode())
-    remove_unused(tree, f"{PRIVATE}.opentelemetry.semconv")
+    _remove_unused(tree, set(extra))
     for folder in sorted({each.parent for each in (tree / "otel_injection/_vendor").rglob("*.py")}):
         for package in (folder, *folder.parents):
             if package == tree / "otel_injection":
@@ -175,6 +176,13 @@ def _plain(schema: Any) -> Any:
             name: _plain(each) for name, each in schema.items() if not (name == "description" and type(each) is str)
         }
     return [_plain(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def _remove_unused(tree: Path, own_files: Collection[str]) -> None:
+    """Leave out what nothing needs; of what ``extensions/own`` brings, everything stays."""
+    named = re.findall(rf"'({re.escape(PRIVATE)}[\w.]+)", (tree / "otel_injection/_index.py").read_text())
+    tops = {_module_name(path.split("/")[0]) for path in own_files}
+    remove_unused(tree, PRIVATE, [*named, *(f"{PRIVATE}.{each}" for each in (*BY_NAME, *tops))])
 
 
 def _modules(distribution: Distribution) -> Iterator[str]:

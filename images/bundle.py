@@ -2,7 +2,7 @@
 
 After a head come the modules that every process needs, an index, and the modules' ``.pyc`` files as they are. The first
 part is a line with the names below ``otel_injection`` and the sizes of those modules, then their ``.pyc`` files.
-The index is a line with the dotted names of all others and one with their offset, size and whether it is a package.
+The index is a line with the dotted names of all and one with their offset, size and whether it is a package.
 """
 
 from __future__ import annotations
@@ -22,32 +22,30 @@ def pack(magic: int, modules: Mapping[str, tuple[bytes, bool]], first: Sequence[
     """
     needed = " ".join(f"{name.removeprefix(_OWN)}:{len(modules[name][0])}" for name in first)
     beginning = f"{needed}\n".encode() + b"".join(modules[name][0] for name in first)
-    names = sorted(modules.keys() - set(first))
-    sizes = [len(modules[name][0]) for name in names]
+    others = sorted(modules.keys() - set(first))
+    names = [*first, *others]
     begin = 0
     while True:  # the length of the index depends on the offsets in it
-        offsets = [begin + sum(sizes[:number]) for number in range(len(names))]
-        entries = [f"{o},{s},{int(modules[n][1])}" for n, o, s in zip(names, offsets, sizes, strict=True)]
+        offsets, entries = {_HEAD + len(needed) + 1: first, begin: others}, []
+        for offset, part in offsets.items():
+            for name in part:
+                entries.append(f"{offset},{len(modules[name][0])},{int(modules[name][1])}")
+                offset += len(modules[name][0])
         index = f"{' '.join(names)}\n{' '.join(entries)}".encode()
         if _HEAD + len(beginning) + len(index) == begin:
             break
         begin = _HEAD + len(beginning) + len(index)
+    content = beginning + index + b"".join(modules[name][0] for name in others)
     head = _SIGN + len(beginning).to_bytes(4, "little") + magic.to_bytes(2, "little") + b"\r\n"
-    head += (begin + sum(sizes)).to_bytes(8, "little") + len(index).to_bytes(4, "little")
-    return head + beginning + index + b"".join(modules[name][0] for name in names)
+    return head + (_HEAD + len(content)).to_bytes(8, "little") + len(index).to_bytes(4, "little") + content
 
 
 def unpack(content: bytes) -> dict[str, tuple[bytes, bool]]:
-    """Return the modules that ``pack`` was given; ValueError for what is no bundle or not a whole one."""
+    """Return what ``pack`` was given; ValueError for what is no bundle or not a whole one."""
     first, size, index = (int.from_bytes(content[a:b], "little") for a, b in ((12, 16), (20, 28), (28, _HEAD)))
     if content[: len(_SIGN)] != _SIGN or len(content) != size:
         raise ValueError("not a bundle, or not a whole one")
     found = {}
-    line, _, codes = content[_HEAD : _HEAD + first].partition(b"\n")
-    for entry in line.decode().split():
-        name, _, length = entry.partition(":")
-        found[f"{_OWN}{name}"] = (codes[: int(length)], False)
-        codes = codes[int(length) :]
     names, _, entries = content[_HEAD + first : _HEAD + first + index].decode().partition("\n")
     for name, entry in zip(names.split(), entries.split(), strict=True):
         begin, length, package = entry.split(",")

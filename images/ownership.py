@@ -59,7 +59,11 @@ SUBSTITUTES = {
     "packaging.requirements": ("otel_injection.requirements", {"InvalidRequirement", "Requirement"}),
     "importlib": ("otel_injection.present", {"import_module"}),
     "ctypes": ("otel_injection.bits", {"c_double", "c_uint64"}),
-    "typing_extensions": ("otel_injection.typing_names", {"assert_never", "deprecated"}),
+    "typing_extensions": (
+        "otel_injection.typing_names",
+        {"NotRequired", "ParamSpec", "Self", "TypeAlias", "TypeGuard", "TypeIs", "Unpack"}
+        | {"assert_never", "deprecated", "final"},
+    ),
 }
 """By module that OpenTelemetry's packages import: what of ours takes its place for these names, since it costs less."""
 

@@ -1,11 +1,45 @@
-"""What the API takes from ``typing_extensions``: the very same objects, from where they cost nothing if possible."""
+"""What OpenTelemetry's packages take from ``typing_extensions``, which would cost more than they do.
+
+The very same objects as there, where Python has them. Else what is enough: nothing but type checkers looks at them.
+"""
 
 from __future__ import annotations
 
-try:
-    from typing import assert_never  # type: ignore[attr-defined,unused-ignore]
-    from warnings import deprecated  # type: ignore[attr-defined,unused-ignore]
-except ImportError:  # before 3.11, before 3.13
-    from typing_extensions import assert_never, deprecated
+import sys
+from typing import Any, ParamSpec, TypeAlias, TypeGuard, final
 
-__all__ = ["assert_never", "deprecated"]
+if sys.version_info >= (3, 11):
+    from typing import NotRequired, Self, Unpack, assert_never
+else:
+
+    class _Form:
+        def __getitem__(self, _parameters: Any) -> Any:
+            return Any
+
+    NotRequired = Self = Unpack = _Form()
+
+    def assert_never(value: Any, /) -> Any:
+        """Raise: no value should come here."""
+        raise AssertionError(f"Expected code to be unreachable, but got: {value!r}")
+
+
+if sys.version_info >= (3, 13):
+    from typing import TypeIs
+    from warnings import deprecated
+else:
+    from otel_injection.deprecation import deprecated
+
+    TypeIs = TypeGuard
+
+__all__ = [
+    "NotRequired",
+    "ParamSpec",
+    "Self",
+    "TypeAlias",
+    "TypeGuard",
+    "TypeIs",
+    "Unpack",
+    "assert_never",
+    "deprecated",
+    "final",
+]

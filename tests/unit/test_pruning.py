@@ -16,7 +16,10 @@ MODULES = {
     "names/only.py": "",
     "names/empty/__init__.py": "",
     "names/empty/inside.py": "",
-    "app.py": "from names import used",
+    "names/typed.py": "",
+    "names/asked/__init__.py": "",
+    "names/asked/by_name.py": "",
+    "app.py": "from names import used\nif TYPE_CHECKING:\n    from names import typed",
 }
 
 
@@ -24,8 +27,8 @@ def test_modules_that_nothing_imports_are_removed(tmp_path: Path) -> None:
     for name, source in MODULES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(source)
-    remove_unused(tmp_path, "names")
+    remove_unused(tmp_path, "names", ["names.asked"])
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.py")}
-    gone = {"names/unused.py", "names/only.py", "names/empty/__init__.py", "names/empty/inside.py"}
+    gone = {"names/unused.py", "names/only.py", "names/typed.py", "names/empty/__init__.py", "names/empty/inside.py"}
     assert left == MODULES.keys() - gone
     assert not (tmp_path / "names" / "empty").exists()

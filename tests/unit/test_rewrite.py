@@ -115,7 +115,8 @@ def test_the_api_and_other_packages_keep_their_name() -> None:
         ("import warnings", "from otel_injection import quiet as warnings"),
         ("from warnings import warn", "from otel_injection.quiet import warn as warn"),
         ("from typing_extensions import deprecated", "from otel_injection.quiet import deprecated as deprecated"),
-        ("from typing_extensions import final", "from otel_injection._vendor.typing_extensions import final"),
+        ("from typing_extensions import final", "from otel_injection.typing_names import final as final"),
+        ("from typing_extensions import Doc", "from otel_injection._vendor.typing_extensions import Doc"),
     ],
 )
 def test_private_copies_warn_nobody(before: str, after: str) -> None:
