@@ -26,7 +26,8 @@ def when_ready(name: str, act: Act) -> None:
         _look_alike(*_CLASSES[name])
         if name == "flask":
             _ask_for_no_url()
-            _shorten_requests()
+        if name in ("flask", "fastapi", "starlette"):
+            _shorten_requests(name)
     elif name == "pyramid":
         act()
         _look_further_for_the_caller()
@@ -63,15 +64,18 @@ def _ask_for_no_url() -> None:
         instrumented._excluded_urls = None
 
 
-def _shorten_requests() -> None:
-    """Have the apps that are made from now on do less for each request."""
-    if getattr(sys.modules["flask"].Flask, "_otel_injection", False):
-        try:
-            from otel_injection.serving import flask_requests
-
-            flask_requests.use()
-        except ours() as error:
-            report.say(f"flask: requests take the long way: {type(error).__name__}: {error}")
+def _shorten_requests(name: str) -> None:
+    """Have apps that are made from now on do less for each request."""
+    if not getattr(getattr(sys.modules[_CLASSES[name][0]], _CLASSES[name][1]), "_otel_injection", False):
+        return
+    try:
+        if name == "flask":
+            from otel_injection.serving import flask_requests as requests
+        else:
+            from otel_injection.serving import asgi_requests as requests  # type: ignore[no-redef]
+        requests.use()
+    except ours() as error:
+        report.say(f"{name}: requests take the long way: {type(error).__name__}: {error}")
 
 
 def _look_further_for_the_caller() -> None:
@@ -125,6 +129,7 @@ def _beside_fastapi(act: Act) -> None:
     else:
         act()
         _look_alike(*_CLASSES["starlette"])
+        _shorten_requests("starlette")
     hooks.after("fastapi", lambda _module: _show_instrumented_starlette())
 
 
@@ -147,3 +152,4 @@ def _show_instrumented_starlette() -> None:
     while _postponed:
         _postponed.pop()()
         _look_alike(*_CLASSES["starlette"])
+        _shorten_requests("starlette")

@@ -1,0 +1,291 @@
+"""A shorter way through upstream's instrumentation of ASGI, which FastAPI's and Starlette's are made of.
+
+``__call__`` of upstream's middleware is replaced by this one, which serves plain HTTP requests. Upstream's own serves
+all else: WebSockets, requests within a span (of an app mounted in another), hooks, captured headers, what raises here.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+from opentelemetry import propagate
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import (
+    _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
+    _SUPPRESS_INSTRUMENTATION_KEY,
+    Context,
+    detach,
+)
+from opentelemetry.instrumentation import asgi
+from opentelemetry.instrumentation.asgi.version import __version__
+from opentelemetry.instrumentation.propagators import get_global_response_propagator
+from opentelemetry.instrumentation.utils import _SUPPRESS_INSTRUMENTATION_KEY_PLAIN
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import Getter
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, get_current_span, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace.status import Status
+
+from otel_injection import contexts, ours, report
+from otel_injection.serving import asgi_attributes, asgi_routes
+from otel_injection.serving.asgi_attributes import Conventions, content_length, number, of_duration
+
+_KNOWN = ("0.66b",)
+"""Releases of upstream's middleware that this one stands in for."""
+_SUPPRESSED = (
+    _SUPPRESS_INSTRUMENTATION_KEY,
+    _SUPPRESS_INSTRUMENTATION_KEY_PLAIN,
+    _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
+)
+_W3C = (TraceContextTextMapPropagator, W3CBaggagePropagator)
+_FIELDS = ("traceparent", "tracestate", "baggage")
+_HOOKS = (
+    *("server_request_hook", "client_request_hook", "client_response_hook"),
+    *("http_capture_headers_server_request", "http_capture_headers_server_response"),
+)
+
+_response_propagator: Any = get_global_response_propagator
+_call = asgi.OpenTelemetryMiddleware.__call__
+
+
+def use() -> None:
+    """Have upstream's middleware take the shorter way, if it is the one that is known here."""
+    if __version__.startswith(_KNOWN) and contexts.is_known():
+        asgi.OpenTelemetryMiddleware.__call__ = call  # type: ignore[method-assign]
+        asgi_routes.use()
+
+
+async def call(self: Any, scope: Any, receive: Any, send: Any) -> None:
+    """See ``OpenTelemetryMiddleware.__call__``."""
+    began = perf_counter()
+    request = None
+    try:
+        if scope["type"] == "http" and _is_usual(self):
+            request = Request(self, scope)
+    except ours() as error:
+        report.debug(f"a request takes the long way: {type(error).__name__}: {error}")
+        request = None
+    if request is None or request.within:
+        await _call(self, scope, receive, send)
+    elif request.excluded:
+        await self.app(scope, receive, send)
+    else:
+        await request.serve(began, receive, send)
+
+
+def _is_usual(middleware: Any) -> bool:
+    """Return whether a middleware was made without what only upstream's code does."""
+    conventions = middleware.__dict__.get("_otel_injection")
+    if conventions is None:
+        usual = type(middleware) is asgi.OpenTelemetryMiddleware and not any(
+            getattr(middleware, each) for each in _HOOKS
+        )
+        conventions = Conventions(middleware._sem_conv_opt_in_mode) if usual else False
+        middleware._otel_injection = conventions
+    return conventions is not False
+
+
+class _Headers(Getter[dict[str, list[str]]]):
+    """Reads headers that have been decoded."""
+
+    def get(self, carrier: dict[str, list[str]], key: str) -> list[str] | None:
+        return carrier.get(key)
+
+    def keys(self, carrier: dict[str, list[str]]) -> list[str]:
+        return list(carrier)
+
+
+_headers = _Headers()
+
+
+def _remote_parent(scope: Any, headers: dict[str, list[str]]) -> Context:
+    """Return the context that a request's headers bring along."""
+    propagator: Any = propagate.get_global_textmap()
+    if type(propagator) is CompositePropagator and tuple(map(type, propagator._propagators)) == _W3C:
+        if not any(each in headers for each in _FIELDS):
+            return Context()  # what these two make of nothing
+        return propagator.extract(headers, None, getter=_headers)
+    made: Context | None = propagator.extract(scope, None, getter=asgi.asgi_getter)
+    return Context() if made is None else made
+
+
+class Request:
+    """A request: what is known before it is served, and how it is served."""
+
+    def __init__(self, middleware: Any, scope: Any) -> None:
+        self._middleware = middleware
+        self._scope = scope
+        self._span: Any = None
+        self._sends = ""
+        self._trailers = False
+        self._conventions: Conventions = middleware._otel_injection
+        current = contexts.get_current()
+        self.within = bool(current) and (
+            any(current.get(each) for each in _SUPPRESSED) or get_current_span(current) is not INVALID_SPAN
+        )
+        """Whether it is served within a span, or where nothing is to be instrumented."""
+        if self.within:
+            return
+        self._raw_headers = scope.get("headers")
+        self._headers = headers = asgi_attributes.wanted(self._raw_headers)
+        place = asgi_attributes.server_and_url(scope, headers)
+        self.excluded = bool(middleware.excluded_urls and middleware.excluded_urls.url_disabled(place[2]))
+        """Whether the settings exclude its URL."""
+        if self.excluded:
+            return
+        self._name, more = middleware.default_span_details(scope)
+        self._attributes = self._conventions.of_request(scope, headers, place)
+        self._attributes.update(more)
+        self._active = self._conventions.of_active(self._attributes)
+        self._parent = _remote_parent(scope, headers)
+
+    async def serve(self, began: float, receive: Any, send: Any) -> None:
+        """Have the app serve it."""
+        middleware, attributes = self._middleware, self._attributes
+        token = contexts.attach(self._parent)
+        try:
+            self._span = span = middleware.tracer.start_span(
+                name=self._name, context=self._parent, kind=SpanKind.SERVER, start_time=None, attributes=attributes
+            )
+            middleware.active_requests_counter.add(1, self._active)
+            self._complete()
+        except ours() as error:
+            _failed(error)
+            detach(token)
+            await middleware.app(self._scope, receive, send)
+            return
+        try:
+            current = contexts.attach(contexts.with_span(span, contexts.get_current()))
+            try:
+                await middleware.app(self._scope, self._receiving(receive), self._sending(send))
+            except Exception as error:
+                if isinstance(span, Span) and span.is_recording():
+                    span.record_exception(error)
+                    span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+                raise
+            finally:
+                detach(current)
+        finally:
+            try:
+                self._measure(perf_counter() - began)
+            except ours() as error:
+                _failed(error)
+            detach(token)
+            if span.is_recording():
+                span.end()
+
+    def _complete(self) -> None:
+        """Give a span that records its attributes again, as upstream does, where they are others by now."""
+        span, attributes = self._span, self._attributes
+        held = getattr(getattr(span, "_attributes", None), "_dict", None)
+        if held != attributes and span.is_recording():
+            for key, value in attributes.items():
+                span.set_attribute(key, value)
+
+    def _receiving(self, receive: Any) -> Any:
+        if self._middleware.exclude_receive_span:
+            return receive
+        start = self._middleware.tracer.start_as_current_span
+        name = f"{self._name} {self._scope['type']} receive"
+
+        async def otel_receive() -> Any:
+            with start(name) as span:
+                message = await receive()
+                if span.is_recording():
+                    span.set_attribute("asgi.event.type", message["type"])
+            return message
+
+        return _standing_for(otel_receive, receive)
+
+    def _sending(self, send: Any) -> Any:
+        async def otel_send(message: Any) -> None:
+            try:
+                self._tell(message)
+            except ours() as error:
+                _failed(error)
+            await send(message)
+            if self._ends(message):
+                self._span.end()
+
+        self._sends = f"{self._name} {self._scope['type']} send"
+        return _standing_for(otel_send, send)
+
+    def _tell(self, message: Any) -> None:
+        """Make the span of a message that is sent, and tell the request's span of it."""
+        middleware, kind = self._middleware, message["type"]
+        starts = kind == "http.response.start"
+        status = message["status"] if starts else None
+        if not middleware.exclude_send_span:
+            sending = middleware.tracer.start_span(self._sends)
+            if sending.is_recording():
+                if starts:
+                    self._trailers = message.get("trailers", False)
+                sending.set_attribute("asgi.event.type", kind)
+            if status:
+                self._conventions.of_answer(sending, {}, status)
+            sending.end()
+        if status:
+            self._conventions.of_answer(self._span, self._attributes, status)
+        propagator: Any = _response_propagator()
+        if propagator:
+            propagator.inject(message, context=set_span_in_context(self._span, Context()), setter=asgi.asgi_setter)
+        length = content_length(message.get("headers"))
+        if length:
+            middleware.content_length_header = number(length, middleware.content_length_header)
+
+    def _ends(self, message: Any) -> bool:
+        """Return whether this is the last message of an answer."""
+        kind = message["type"]
+        if self._trailers:
+            return kind == "http.response.trailers" and not message.get("more_trailers", False)
+        return kind == "http.response.body" and not message.get("more_body", False)
+
+    def _measure(self, seconds: float) -> None:
+        """Record what there is to be measured of it."""
+        own = self._middleware
+        target = asgi._collect_target_attribute(self._scope)
+        context = contexts.with_span(self._span, contexts.get_current())
+        if own.duration_histogram_old:
+            told = of_duration(self._attributes, new=False)
+            if target:
+                told["http.target"] = target
+            own.duration_histogram_old.record(max(round(seconds * 1000), 0), told, context=context)
+            self._measure_sizes(own.server_response_size_histogram, own.server_request_size_histogram, told, context)
+        if own.duration_histogram_new:
+            told = of_duration(self._attributes, new=True)
+            own.duration_histogram_new.record(max(seconds, 0), told, context=context)
+            self._measure_sizes(
+                own.server_response_body_size_histogram, own.server_request_body_size_histogram, told, context
+            )
+        own.active_requests_counter.add(-1, self._active)
+
+    def _measure_sizes(self, of_answer: Any, of_request: Any, attributes: dict[str, Any], context: Any) -> None:
+        if self._middleware.content_length_header:
+            of_answer.record(self._middleware.content_length_header, attributes, context=context)
+        size = self._request_size()
+        if size is not None:
+            of_request.record(size, attributes, context=context)
+
+    def _request_size(self) -> int | None:
+        headers = self._scope.get("headers")
+        if headers is self._raw_headers:
+            found = self._headers.get("content-length")
+        else:
+            found = asgi.asgi_getter.get(self._scope, "content-length")
+        return number(found[0]) if found else None
+
+
+def _failed(error: BaseException) -> None:
+    report.debug(f"a request is not told of in full: {type(error).__name__}: {error}")
+
+
+def _standing_for(function: Any, original: Any) -> Any:
+    """Give a function the names of the one that it stands for, as ``functools.wraps`` does."""
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        try:
+            setattr(function, name, getattr(original, name))
+        except AttributeError:  # noqa: PERF203 - an object that is called
+            pass
+    function.__wrapped__ = original
+    return function
