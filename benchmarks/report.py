@@ -23,7 +23,7 @@ def write(figures: Sequence[Figure], about: dict[str, str]) -> Path:
     (RESULTS / "results.json").write_text(json.dumps({"about": about, "figures": samples}, indent=1) + "\n")
     (RESULTS / "results.md").write_text(table(figures, about))
     chosen = [each for each in figures if each.goal is not None]
-    (RESULTS / "results.svg").write_text(plot.bars(chosen))
+    (RESULTS / "results.svg").write_text(plot.bars([each for each in chosen if each.samples["upstream"]]))
     readme = ROOT / "README.md"
     text = readme.read_text()
     readme.write_text(_README.sub(lambda marks: f"{marks[1]}{_short(chosen)}{marks[2]}", text))
@@ -60,11 +60,14 @@ def _short(figures: Sequence[Figure]) -> str:
     """Return the table of the figures that have a goal."""
     lines = ["| | upstream's image | ours | goal |", "|---|---|---|---|"]
     lines += [
-        f"| {each.name} ({each.unit}) | {_number(each.median('upstream'))} | {_number(each.median('ours'))} "
-        f"| {each.goal:g} |"
+        f"| {each.name} ({each.unit}) | {_median(each, 'upstream')} | {_median(each, 'ours')} | {each.goal:g} |"
         for each in figures
     ]
     return "\n".join(lines) + "\n"
+
+
+def _median(figure: Figure, variant: str) -> str:
+    return _number(figure.median(variant)) if figure.samples[variant] else "-"
 
 
 def _cell(figure: Figure, variant: str) -> str:

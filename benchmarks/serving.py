@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ from images.errors import UserError
 
 APPS = Path(__file__).resolve().parent / "apps"
 _READY_SECONDS = 60.0
+_EXPORT_SECONDS = 20.0
+"""Longer than the SDK waits with its spans."""
 
 COMMANDS = {
     "Flask": "-m gunicorn -k gthread -w 1 --threads 4 -b 127.0.0.1:{port} --keep-alive 600 flask_app:app",
@@ -88,13 +92,19 @@ def measure(
     more: Mapping[str, str],
     goal: float | None = None,
 ) -> Iterator[Figure]:
-    """Yield CPU, p50 and p99 per request (us), and where asked for the CPU of a minute without requests (ms)."""
+    """Yield CPU, p50 and p99 per request (us), and where asked for the CPU of a minute without requests (ms).
+
+    Raises UserError where spans are to be expected and do not arrive: the figures would be those of something else.
+    """
+    service = str(time.monotonic_ns())
     names = (f"CPU per request, {about}", f"p50, {about}", f"p99, {about}")
     figures = tuple(Figure(name, "us", goal if name == names[0] else None) for name in names)
     with ExitStack() as stack:
         servers = {
             variant: stack.enter_context(
-                _serve(framework, python, environment(python, trees[variant], endpoint, more, APPS))
+                _serve(
+                    framework, python, environment(python, trees[variant], f"{endpoint}/{service}{variant}", more, APPS)
+                )
             )
             for variant in VARIANTS
         }
@@ -109,6 +119,9 @@ def measure(
                 values = (spent, statistics.median(taken), taken[int(len(taken) * 0.99)])
                 for figure, value in zip(figures, values, strict=True):
                     figure.samples[variant].append(value)
+        if more.get("OTEL_TRACES_SAMPLER_ARG") != "0" and endpoint in _collectors:
+            for variant in VARIANTS[1:]:
+                _expect_spans(endpoint, f"/{service}{variant}/v1/traces", f"{about}: {variant}")
         yield from figures
         if load.idle_seconds:
             idle = Figure(f"CPU of an idle minute, {about}", "ms")
@@ -118,6 +131,19 @@ def measure(
                 used = (server.cpu() - before_idle[variant]) / 1000
                 idle.samples[variant].append(used * 60 / load.idle_seconds)
             yield idle
+
+
+_collectors: set[str] = set()
+
+
+def _expect_spans(endpoint: str, path: str, what: str) -> None:
+    deadline = time.monotonic() + _EXPORT_SECONDS
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(endpoint, timeout=10) as answer:  # noqa: S310 - the collector's
+            if json.load(answer).get(path):
+                return
+        time.sleep(0.2)
+    raise UserError(f"{what}: no span has reached the collector, so that the figures say nothing")
 
 
 @contextmanager
@@ -143,7 +169,9 @@ def collector() -> Iterator[str]:
     running = subprocess.Popen([sys.executable, "-m", "benchmarks.sink"], stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
     try:
-        yield f"http://127.0.0.1:{int(running.stdout.readline())}"
+        endpoint = f"http://127.0.0.1:{int(running.stdout.readline())}"
+        _collectors.add(endpoint)
+        yield endpoint
     finally:
         running.kill()
         running.wait()
