@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def when_ready(name: str, act: Act) -> None:
     """Call ``act`` now, or when the library of that name can be instrumented."""
+    if name in _EXCLUDING:
+        _watch_excluded(name)
     if name == "django":
         _before_first_middleware(act)
     elif name == "starlette" and "fastapi" not in disabled_instrumentations():
@@ -28,6 +30,8 @@ def when_ready(name: str, act: Act) -> None:
             _ask_for_no_url()
         if name in ("flask", "fastapi", "starlette"):
             _shorten_requests(name)
+        if name == "flask":
+            _watch_excluded(name)
     elif name == "pyramid":
         act()
         _look_further_for_the_caller()
@@ -44,14 +48,29 @@ _CLASSES = {
 """Where an instrumentation puts a class derived from the library's own: its module and name."""
 
 
+_EXCLUDING = frozenset({"aiohttp-server", "falcon", "fastapi", "starlette"})
+"""Frameworks for which URLs can be excluded; Flask comes later, Django's middleware is ours."""
+
+
+def _watch_excluded(name: str) -> None:
+    from otel_injection import excluded
+
+    excluded.watch(name)
+
+
+_OURS = ("otel_injection.", "opentelemetry.")
+
+
 def _look_alike(module: str, name: str) -> None:
     """Give a derived class the names and the signature of the library's: apps print and inspect them."""
     instrumented: Any = getattr(sys.modules[module], name, None)
-    if not getattr(instrumented, "__name__", "").startswith("_Instrumented"):
+    if not getattr(instrumented, "__module__", "").startswith(_OURS):
         return
-    original: Any = instrumented.__mro__[1]
+    original: Any = next(each for each in instrumented.__mro__ if not each.__module__.startswith(_OURS))
     for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(instrumented, attribute, getattr(original, attribute))
+    if "__parameters__" in vars(original):  # generic: falcon.App[...] is written in annotations
+        instrumented.__parameters__ = original.__parameters__
     instrumented.__init__.__wrapped__ = original.__init__
     instrumented._otel_injection = True
 

@@ -11,6 +11,8 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from opentelemetry.instrumentation.django.middleware import otel_middleware
 
+from otel_injection import excluded
+
 _Upstream: Any = otel_middleware._DjangoMiddleware
 
 
@@ -32,24 +34,35 @@ class Middleware(_Upstream):  # type: ignore[misc]
         if self._is_async:
             return self._serve(request)
         self.process_request(request)
+        token = excluded.enter() if self._is_excluded(request) else None
         try:
             response = self.get_response(request)
         except BaseException:
             self._end(request)
             raise
+        finally:
+            excluded.leave(token)
         return self.process_response(request, response)
 
     async def _serve(self, request: Any) -> Any:
         self.process_request(request)
+        token = excluded.enter() if self._is_excluded(request) else None
         try:
             response = await self.get_response(request)
         except BaseException:  # the client is gone: cancelled
             self._end(request)
             raise
+        finally:
+            excluded.leave(token)
         return self.process_response(request, response)
 
     async def _process_view(self, request: Any, *arguments: Any, **keywords: Any) -> Any:
         return super().process_view(request, *arguments, **keywords)
+
+    def _is_excluded(self, request: Any) -> bool:
+        if self._environ_activation_key in request.META or not self._excluded_urls._excluded_urls:
+            return False
+        return bool(self._excluded_urls.url_disabled(request.build_absolute_uri("?")))
 
     def _end(self, request: Any) -> None:
         """End the span of a request that has no response."""

@@ -69,6 +69,11 @@ class ContainerApp:
         self._container = container
 
     @property
+    def identity(self) -> str:
+        """The id that the engine has given it."""
+        return str(self._container.id)
+
+    @property
     def stdout(self) -> str:
         """What it printed so far."""
         return str(self._container.logs(stderr=False).decode())

@@ -13,14 +13,14 @@ Decide = Callable[[Any, int], bool]
 
 def compiled(sampler: Any) -> Decide | None:
     """Return what decides as a sampler does, None if that is not known: it is another, or adds something to spans."""
-    kind = type(sampler)
-    if kind is StaticSampler and sampler._decision is not Decision.RECORD_ONLY:
+    decides = type(sampler).should_sample  # a sampler that the environment names is of a class derived from these
+    if decides is StaticSampler.should_sample and sampler._decision is not Decision.RECORD_ONLY:
         sampled = sampler._decision is Decision.RECORD_AND_SAMPLE
         return lambda _parent, _trace_id: sampled
-    if kind is TraceIdRatioBased:
+    if decides is TraceIdRatioBased.should_sample:
         bound, limit = sampler.bound, sampler.TRACE_ID_LIMIT
         return lambda _parent, trace_id: trace_id & limit < bound
-    if kind is ParentBased:
+    if decides is ParentBased.should_sample:
         return _parent_based(sampler)
     return None
 
