@@ -175,7 +175,9 @@ def start(base_image: str, volume: Path, receiver: Receiver, tmp_path: Path) -> 
 
 @_TWO_PYTHONS
 def test_where_telemetry_flows_all_is_said_to_be_well(start: Start, receiver: Receiver, python: str) -> None:
-    told = consult(start())
+    running = start()
+    receiver.wait_for(lambda got: got.spans and got.logs and got.points)
+    told = consult(running)
     process = told.process
     assert (told.status, process["injected"], process["findings"]) == (0, True, [])
     assert process["pid"] == 1
