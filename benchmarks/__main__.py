@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import encoder, leaving, report, serving, startup, trees
+from benchmarks import encoder, leaving, report, serving, startup, throttle, trees
 from benchmarks.figures import Figure
 from benchmarks.serving import Load
 from images.console import say, step
@@ -33,12 +33,16 @@ class Extent:
     load: Load
     every_setting: bool
     copies: int
+    throttled: int
+    """Rounds of a start with a tenth of a processor, which takes upstream's ten seconds."""
     ends: int
     """Rounds of a process that ends, which takes upstream's half a minute."""
 
 
-FULL = Extent(9, ("3.11", "3.13", "3.14"), Load(6, 500, idle_seconds=20.0), every_setting=True, copies=5, ends=3)
-QUICK = Extent(7, ("3.13",), Load(5, 400), every_setting=False, copies=3, ends=1)
+FULL = Extent(
+    9, ("3.11", "3.13", "3.14"), Load(6, 500, idle_seconds=20.0), every_setting=True, copies=5, throttled=3, ends=3
+)
+QUICK = Extent(7, ("3.13",), Load(5, 400), every_setting=False, copies=3, throttled=1, ends=1)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -91,6 +95,14 @@ def _measure(extent: Extent, both: tuple[trees.Tree, trees.Tree], folder: Path) 
         for version in chosen:
             with step(f"start-up and memory, Python {version}"):
                 yield from startup.measure(found[version], version, variants, endpoint, extent.starts, folder)
+        with throttle.tenth_of_a_processor() as limit:
+            if limit is None:
+                say("start-up with 0.1 CPU is not measured: this host has no control groups that may be made")
+            else:
+                with step(f"start-up with 0.1 CPU, Python {version}"):
+                    yield from startup.measure(
+                        found[version], version, variants, endpoint, extent.throttled, folder, limit
+                    )
         with step("end of a process without a collector"):
             yield from leaving.measure(found[version], version, variants, folder, extent.ends)
         python = pythons.apps_environment(found[version], "frameworks") / "bin" / "python"
