@@ -16,8 +16,8 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, Trace
 from otel_injection import chance, ours, report, tracing
 from otel_injection.settings import forced
 
-_KEY = "otel-injection.excluded"
-"""Where a WSGI request keeps the tokens of its context, for whoever serves it to leave, however that ends."""
+_KEY = "opentelemetry-flask.excluded"
+"""Where a WSGI request keeps the tokens of its context, beside the keys of upstream, for whoever serves it to leave."""
 
 
 class State(TraceState):
