@@ -97,7 +97,8 @@ def _run(name: str, action: Callable[..., None], *arguments: Any) -> None:
     try:
         action(*arguments)
     except ours() as error:
-        report.say(f"'{name}' is not instrumented: {type(error).__name__}: {error}", kind=f"hook {name}")
+        reason = f"{type(error).__name__}: {error}"
+        report.say(f"'{name}' is not instrumented: {reason}", kind=f"hook {reason}")  # the same may stop several
 
 
 def _act(name: str, module: Any) -> None:

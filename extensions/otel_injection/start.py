@@ -100,11 +100,11 @@ class Finder:
         if fullname not in NAMES:
             return None
         try:
-            from otel_injection import hooks
+            from otel_injection.hooks import find
         except ours() as error:
             give_up(error)
             return None
-        return hooks.find(fullname, path, target)
+        return find(fullname, path, target)
 
 
 def install(names: Mapping[str, tuple[str, ...]]) -> None:
@@ -124,10 +124,13 @@ def give_up(error: BaseException) -> None:
     if not isinstance(error, (ImportError, SyntaxError, ValueError)):  # no memory, or no file to be had, at this moment
         return
     uninstall()
-    from otel_injection import report  # from its source, if it is the byte code that is damaged
-
     mount = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     sys.path[:] = [each for each in sys.path if os.path.normpath(each) != mount]
     reason = f"its files in {mount} are incomplete or damaged ({error})"
-    record.decide("failed", "damaged", reason)
-    report.say(f"not instrumented: {reason}", kind="damaged")
+    try:
+        record.decide("failed", "damaged", reason)
+        from otel_injection.report import say  # from its source, if it is the byte code that is damaged
+
+        say(f"not instrumented: {reason}", kind="damaged")
+    except ours():
+        pass
