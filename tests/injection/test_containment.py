@@ -29,6 +29,18 @@ def is_timeout(error):
         error = error.__context__  # the app itself is not built for it, and stumbles
     return error is not None
 
+dropped = 0
+
+def hook(unraisable):
+    # Count what Python drops itself, in callbacks and finalizers that are not ours.
+    global dropped
+    trace, ours = unraisable.exc_traceback, False
+    while trace is not None:
+        ours = ours or "otel_injection" in trace.tb_frame.f_code.co_filename
+        trace = trace.tb_next
+    dropped += isinstance(unraisable.exc_value, Timeout) and not ours
+
+sys.unraisablehook = hook
 signal.signal(signal.SIGALRM, handler)
 random.seed(7)
 lost = 0
@@ -46,8 +58,8 @@ for _ in range({rounds}):
     lost += raised - before != seen
 work()
 logging.getLogger("shop").warning("done")
-print(raised > {rounds} / 50, "lost:", lost > raised / 50, file=sys.stdout)
-print(raised, "raised,", lost, "lost", file=sys.stderr)
+print(raised > {rounds} / 50, "lost:", lost - dropped > raised / 50, file=sys.stdout)
+print(raised, "raised,", lost, "lost,", dropped, "dropped by Python", file=sys.stderr)
 """
 
 FLASK = """
@@ -158,12 +170,14 @@ signal.signal(signal.SIGALRM, Limit())
     ],
 )
 def test_a_time_limit_that_ends_while_telemetry_is_set_up_is_the_apps(runner: Runner, handler: str, base: str) -> None:
-    """Python itself drops one now and then, in the callbacks of its import system: one of six is forgiven."""
+    """Python itself drops one now and then, in the callbacks of its import system, and says so."""
     runner.write(FIRST_USE.format(imports="logging", base=base, handler=HANDLERS[handler]))
     runs = [runner.run(["main.py", str(moment)]) for moment in (0.0005, 0.003, 0.008, 0.015, 0.03, 0.06)]
     assert {done.status for done in runs} == {0}
     assert all("second\n" in done.stderr for done in runs)
-    assert [done.stdout for done in runs].count("seen\n") >= len(runs) - 1
+    dropped = ("Exception ignored in: <function _", "importlib._bootstrap")
+    lost = [done for done in runs if done.stdout != "seen\n" and not all(each in done.stderr for each in dropped)]
+    assert lost == []
 
 
 def test_an_exception_that_another_thread_sends_is_the_apps(runner: Runner) -> None:

@@ -79,7 +79,7 @@ class _Watch:
         if self._ended.acquire(timeout=timeout):
             self._ended.release()
         # For Python 3.12, which asks the system for the number of threads, it has ended only when it is gone there too.
-        deadline = time.monotonic() + min(timeout, 0.05)
+        deadline = time.monotonic() + min(timeout, _PATIENCE)
         while os.path.exists(f"/proc/self/task/{self._thread}") and time.monotonic() < deadline:
             time.sleep(0.0002)
 
