@@ -40,7 +40,7 @@ class Extent:
 
 
 FULL = Extent(
-    9, ("3.11", "3.13", "3.14"), Load(6, 500, idle_seconds=20.0), every_setting=True, copies=5, throttled=3, ends=3
+    9, ("3.11", "3.13", "3.14"), Load(6, 500, idle_seconds=20.0), every_setting=True, copies=5, throttled=1, ends=3
 )
 QUICK = Extent(7, ("3.13",), Load(5, 400), every_setting=False, copies=3, throttled=1, ends=1)
 

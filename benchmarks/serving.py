@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks.environment import environment
 from benchmarks.figures import VARIANTS, Figure
 from benchmarks.trees import Tree
+from images.console import say
 from images.errors import UserError
 
 APPS = Path(__file__).resolve().parent / "apps"
@@ -121,7 +122,8 @@ def measure(
                     figure.samples[variant].append(value)
         if more.get("OTEL_TRACES_SAMPLER_ARG") != "0" and endpoint in _collectors:
             for variant in VARIANTS[1:]:
-                _expect_spans(endpoint, f"/{service}{variant}/v1/traces", f"{about}: {variant}")
+                if not _has_spans(endpoint, f"/{service}{variant}/v1/traces"):
+                    _void(figures, variant, about)
         yield from figures
         if load.idle_seconds:
             idle = Figure(f"CPU of an idle minute, {about}", "ms")
@@ -136,14 +138,24 @@ def measure(
 _collectors: set[str] = set()
 
 
-def _expect_spans(endpoint: str, path: str, what: str) -> None:
+def _void(figures: Iterable[Figure], variant: str, about: str) -> None:
+    """Take back what was measured of a variant that exports nothing; UserError if it is ours."""
+    problem = f"{about}: {variant}: no span has reached the collector, so that its figures say nothing"
+    if variant == "ours":
+        raise UserError(problem)
+    say(problem)
+    for figure in figures:
+        figure.samples[variant].clear()
+
+
+def _has_spans(endpoint: str, path: str) -> bool:
     deadline = time.monotonic() + _EXPORT_SECONDS
     while time.monotonic() < deadline:
         with urllib.request.urlopen(endpoint, timeout=10) as answer:  # noqa: S310 - the collector's
             if json.load(answer).get(path):
-                return
+                return True
         time.sleep(0.2)
-    raise UserError(f"{what}: no span has reached the collector, so that the figures say nothing")
+    return False
 
 
 @contextmanager
