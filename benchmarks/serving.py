@@ -121,9 +121,7 @@ def measure(
                 for figure, value in zip(figures, values, strict=True):
                     figure.samples[variant].append(value)
         if more.get("OTEL_TRACES_SAMPLER_ARG") != "0" and endpoint in _collectors:
-            for variant in VARIANTS[1:]:
-                if not _has_spans(endpoint, f"/{service}{variant}/v1/traces"):
-                    _void(figures, variant, about)
+            _require_spans(figures, endpoint, service, about)
         yield from figures
         if load.idle_seconds:
             idle = Figure(f"CPU of an idle minute, {about}", "ms")
@@ -138,14 +136,17 @@ def measure(
 _collectors: set[str] = set()
 
 
-def _void(figures: Iterable[Figure], variant: str, about: str) -> None:
-    """Take back what was measured of a variant that exports nothing; UserError if it is ours."""
-    problem = f"{about}: {variant}: no span has reached the collector, so that its figures say nothing"
-    if variant == "ours":
-        raise UserError(problem)
-    say(problem)
-    for figure in figures:
-        figure.samples[variant].clear()
+def _require_spans(figures: Iterable[Figure], endpoint: str, service: str, about: str) -> None:
+    """Take back what was measured of upstream's image if it has exported nothing; UserError if it is ours."""
+    for variant in VARIANTS[1:]:
+        if _has_spans(endpoint, f"/{service}{variant}/v1/traces"):
+            continue
+        problem = f"{about}: {variant}: no span has reached the collector, so that its figures say nothing"
+        if variant == "ours":
+            raise UserError(problem)
+        say(problem)
+        for figure in figures:
+            figure.samples[variant].clear()
 
 
 def _has_spans(endpoint: str, path: str) -> bool:
