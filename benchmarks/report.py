@@ -53,7 +53,8 @@ def table(figures: Sequence[Figure], about: dict[str, str]) -> str:
 def machine() -> str:
     """Say what this was measured on."""
     models = re.findall(r"(?m)^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text())
-    return f"{len(models) or '?'} x {models[0] if models else platform.machine()}, Linux {platform.release().partition("-")[0]}"
+    kernel = platform.release().partition("-")[0]
+    return f"{len(models) or '?'} x {models[0] if models else platform.machine()}, Linux {kernel}"
 
 
 def _short(figures: Sequence[Figure]) -> str:
