@@ -36,7 +36,7 @@ SETTINGS: dict[str, Mapping[str, str]] = {
     "all methods": {"OTEL_PYTHON_INSTRUMENTATION_HTTP_CAPTURE_ALL_METHODS": "true"},
     "processors": {
         "OTEL_INJECTION_SPAN_PROCESSORS": "drop_probes,add_attributes,mask",
-        "OTEL_INJECTION_ADD_ATTRIBUTES": "team=shop,http.scheme=other",
+        "OTEL_INJECTION_ATTRIBUTES": "team=shop,http.scheme=other",
         "OTEL_INJECTION_METRIC_PROCESSORS": "drop_attributes,limit_cardinality",
         "OTEL_INJECTION_METRIC_DROP_ATTRIBUTES": "http.host",
         "OTEL_INJECTION_METRIC_CARDINALITY_LIMIT": "5",
