@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 from uv import find_uv_bin
 
 ROOT = Path(__file__).resolve().parent
@@ -109,14 +111,14 @@ def build_tests(session: nox.Session) -> None:
 def injection(session: nox.Session) -> None:
     """Test real apps with the built tree injected, on every supported Python that this machine has."""
     _install(session, "tests")
-    _pytest(session, "tests/injection")
+    _pytest(session, "tests/injection", once_more=3)
 
 
 @nox.session
 def containers(session: nox.Session) -> None:
     """Test the image in containers, injected as the operator does."""
     _install(session, "tests")
-    _pytest(session, "tests/containers")
+    _pytest(session, "tests/containers", once_more=1)
 
 
 @nox.session
@@ -161,10 +163,13 @@ def _install(session: nox.Session, name: str) -> None:
     session.run_install(*command, external=True, silent=True)
 
 
-def _pytest(session: nox.Session, folder: str, *command: str) -> None:
+def _pytest(session: nox.Session, folder: str, *command: str, once_more: int = 0) -> None:
     """Run the tests of a folder, or of those of its files that the arguments name.
 
     Where the arguments choose tests, a folder may have none of them (pytest's status 5).
+
+    Thousands of real processes with deadlines share a machine with whatever else it does. So up to ``once_more`` tests
+    that failed are run again by themselves; the output of both runs stands, and a line says which had failed.
     """
     named = [each for each in session.posargs if (ROOT / each.partition("::")[0]).exists()]
     options = [each for each in session.posargs if each not in named]
@@ -172,7 +177,16 @@ def _pytest(session: nox.Session, folder: str, *command: str) -> None:
     if not tests:
         session.skip("none of its tests is asked for")
     chosen: Sequence[int] = [0, 5] if session.posargs else [0]
-    session.run(*(command or ("pytest",)), "--timeout=600", *options, *tests, success_codes=chosen)
+    failed = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"
+    failed.unlink(missing_ok=True)
+    try:
+        session.run(*(command or ("pytest",)), "--timeout=600", *options, *tests, success_codes=chosen)
+    except CommandFailed:
+        names = list(json.loads(failed.read_text())) if failed.exists() else []
+        if not 0 < len(names) <= once_more:
+            raise
+        session.run("pytest", "--timeout=600", *options, "--last-failed", *tests)
+        session.warn(f"passed only when run once more: {', '.join(names)}")
 
 
 def _expect(session: nox.Session, argument: str) -> None:
