@@ -27,7 +27,7 @@ from otel_injection.configuration.exporting import CONSOLES, exporter
 from otel_injection.configuration.loading import File
 from otel_injection.faster.spans import Processors
 from otel_injection.lifecycle import supervising
-from otel_injection.processors import chain
+from otel_injection.processors import chain, named
 from otel_injection.state import State
 
 _KINDS: dict[str, tuple[Any, Any, int]] = {
@@ -134,7 +134,7 @@ def _processors(
     file: File, section: str, signal: str, used: dict[str, Any], meters: Any
 ) -> tuple[list[Any], list[Any]]:
     """Return our steps, by name and with their options, and the processors that export."""
-    variable = chain.SPANS if signal == "traces" else chain.LOGS
+    variable = named.SPANS if signal == "traces" else named.LOGS
     steps, exporting = [], []
     for position, each in enumerate(getattr(file.model, section).processors):
         with file.at(f"{section}.processors[{position}]"):
@@ -143,7 +143,7 @@ def _processors(
             elif each.simple is not None:
                 exporting.append(_simple(signal, exporter(signal, each.simple.exporter, used), meters))
             elif each.additional_properties:
-                steps.append(chain.listed(variable, *next(iter(each.additional_properties.items()))))
+                steps.append(named.listed(variable, *next(iter(each.additional_properties.items()))))
             else:
                 raise ValueError("is of no kind that is known here")
     return steps, exporting
@@ -228,7 +228,7 @@ def _metric_steps(file: File) -> list[Any]:
     steps = []
     for position, each in enumerate(given):
         with file.at(f"{place}.metric_processors[{position}]"):
-            steps.append(chain.listed(chain.METRICS, *next(iter(each.items()))))
+            steps.append(named.listed(named.METRICS, *next(iter(each.items()))))
     return steps
 
 

@@ -1,32 +1,17 @@
-"""Makes the chains of processors that the settings name, and keeps their errors from the app.
-
-What raises is passed over: the item goes on to the following processor, and one line says so.
-"""
+"""Makes the chains of processors that the settings name."""
 
 from __future__ import annotations
 
-import importlib
-import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from opentelemetry.metrics import Observation
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import SpanProcessor
-from opentelemetry.sdk.trace.sampling import Sampler
-from opentelemetry.util._importlib_metadata import entry_points
 
-from otel_injection import report, settings
-
-SPANS = "OTEL_INJECTION_SPAN_PROCESSORS"
-LOGS = "OTEL_INJECTION_LOG_PROCESSORS"
-METRICS = "OTEL_INJECTION_METRIC_PROCESSORS"
-_GROUPS = {
-    SPANS: "otel_injection_span_processor",
-    LOGS: "otel_injection_log_processor",
-    METRICS: "otel_injection_metric_processor",
-}
+from otel_injection import settings
+from otel_injection.processors.links import Emitting, Exporting, Link, LogLink, SamplerLink, SpanLink
+from otel_injection.processors.named import LOGS, METRICS, SPANS, left_out, makers
 
 
 def span_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> SpanChain | None:
@@ -34,20 +19,20 @@ def span_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> SpanChai
 
     It consists of what ``OTEL_INJECTION_SPAN_PROCESSORS`` names, then of what is ``listed``.
     """
-    makers = [*_makers(SPANS, settings.names(SPANS), strict=True), *listed]
-    if not makers:
+    named = [*makers(SPANS, settings.names(SPANS), strict=True), *listed]
+    if not named:
         return None
-    links, following = _linked(SPANS, makers, _SpanLink, _Exporting(exporting))
+    links, following = _linked(SPANS, named, SpanLink, Exporting(exporting))
     return SpanChain(links, following, exporting) if links else None
 
 
 def log_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> LogChain | None:
     """Return the chain of log processors: those named, or those of the span processors that have a counterpart."""
-    named = settings.names(LOGS)
-    makers = [*_makers(LOGS, named or settings.names(SPANS), strict=bool(named)), *listed]
-    if not makers:
+    own = settings.names(LOGS)
+    named = [*makers(LOGS, own or settings.names(SPANS), strict=bool(own)), *listed]
+    if not named:
         return None
-    links, following = _linked(LOGS, makers, _LogLink, _Emitting(exporting))
+    links, following = _linked(LOGS, named, LogLink, Emitting(exporting))
     return LogChain(links, following, exporting) if links else None
 
 
@@ -56,154 +41,30 @@ def metric_chain(meter_provider: Any, listed: Sequence[Any] = ()) -> list[Any]:
     from otel_injection.processors import measuring
 
     links = []
-    for name, maker in [*_makers(METRICS, settings.names(METRICS), strict=True), *listed]:
+    for name, maker in [*makers(METRICS, settings.names(METRICS), strict=True), *listed]:
         try:
             step = maker()
             step.name = name
-            links.append(_Link(step, None))
+            links.append(Link(step, None))
         except Exception as error:  # noqa: PERF203 - each gets its chance
-            _left_out(METRICS, name, error)
+            left_out(METRICS, name, error)
     if links:
         measuring.install(meter_provider, links)
     return links
 
 
-def listed(variable: str, name: str, options: dict[str, Any] | None) -> tuple[str, Any]:
-    """Return what makes the processor that a configuration file names, with its options.
-
-    Raises what is wrong with them: it is made once as a test. ``variable`` is what would name it in the environment.
-    """
-    maker = _find(variable, name, strict=True)
-    if maker is None:
-        known = sorted(each.name for each in entry_points(group=_GROUPS[variable]))
-        raise ValueError(f"processor '{name}' is unknown; known are {', '.join(known)}")
-    made = partial(maker, **(options or {}))
-    try:
-        if variable == METRICS:
-            made()
-        else:
-            made(None)
-    except Exception as error:
-        raise ValueError(f"processor '{name}': {error}") from None
-    return name, made
-
-
-def _makers(variable: str, names: Sequence[str], *, strict: bool) -> list[tuple[str, Any]]:
-    """Return the classes of processors by name: an entry point's, or ``package.module:Class``."""
-    found = []
-    for name in names:
-        try:
-            maker = _find(variable, name, strict)
-            if maker is not None:
-                found.append((name, maker))
-            elif strict:
-                report.say(f"{variable}: processor '{name}' is unknown and left out")
-        except Exception as error:  # noqa: PERF203 - each gets its chance
-            _left_out(variable, name, error)
-    return found
-
-
-def _find(variable: str, name: str, strict: bool) -> Any:
-    if ":" in name:
-        module, _, attribute = name.partition(":")
-        return getattr(importlib.import_module(module), attribute) if strict else None
-    entries = list(entry_points(group=_GROUPS[variable], name=name))
-    return entries[0].load() if entries else None
-
-
-def _linked(variable: str, makers: Sequence[tuple[str, Any]], link: Any, last: Any) -> tuple[list[Any], Any]:
+def _linked(variable: str, named: Sequence[tuple[str, Any]], link: Any, last: Any) -> tuple[list[Any], Any]:
     links: list[Any] = []
     following = last
-    for name, maker in reversed(makers):
+    for name, maker in reversed(named):
         try:
             step = maker(following)
             step.name = name
             following = link(step, following)
             links.insert(0, following)
         except Exception as error:  # noqa: PERF203 - each gets its chance
-            _left_out(variable, name, error)
+            left_out(variable, name, error)
     return links, following
-
-
-def _left_out(variable: str, name: str, error: Exception) -> None:
-    report.say(f"{variable}: processor '{name}' failed and is left out: {type(error).__name__}: {error}")
-
-
-class _Link:
-    """A step that cannot hurt: what it raises stays here, and the item goes on to the following link."""
-
-    def __init__(self, step: Any, following: Any) -> None:
-        self.step = step
-        self.failed = 0
-        self.reached = threading.local()
-        """By thread, the item that this link was given last."""
-        self._following = following
-
-    def tell(self, method: str, *arguments: Any) -> Any:
-        """Call a method of the step; return None if it raises."""
-        try:
-            return getattr(self.step, method)(*arguments)
-        except Exception as error:
-            self.report(error)
-            return None
-
-    def report(self, error: Exception) -> None:
-        """Count an error of the step's, and say so once."""
-        self.failed += 1
-        name = self.step.name
-        report.say(f"processor '{name}' fails and is passed over: {type(error).__name__}: {error}", kind=f"step {name}")
-
-
-class _SpanLink(_Link):
-    def on_end(self, span: Any) -> None:
-        self.reached.item = span.context
-        following = self._following
-        following.reached.item = None
-        try:
-            self.step.on_end(span)
-        except Exception as error:
-            self.report(error)
-            if following.reached.item is not span.context:
-                following.on_end(span)
-
-
-class _LogLink(_Link):
-    def on_emit(self, log_record: Any) -> None:
-        self.reached.item = log_record
-        following = self._following
-        following.reached.item = None
-        try:
-            self.step.on_emit(log_record)
-        except Exception as error:
-            self.report(error)
-            if following.reached.item is not log_record:
-                following.on_emit(log_record)
-
-
-class _Exporting:
-    """The end of the chain of spans."""
-
-    def __init__(self, processors: Sequence[Any]) -> None:
-        self.reached = threading.local()
-        self._processors = processors
-
-    def on_end(self, span: Any) -> None:
-        self.reached.item = span.context
-        for each in self._processors:
-            each.on_end(span)
-
-
-class _Emitting:
-    """The end of the chain of log records."""
-
-    def __init__(self, processors: Sequence[Any]) -> None:
-        self.reached = threading.local()
-        self._processors = processors
-
-    def on_emit(self, log_record: Any) -> None:
-        self.reached.item = log_record
-        for each in self._processors:
-            each.on_emit(log_record)
 
 
 class _Chain:
@@ -243,7 +104,7 @@ class SpanChain(_Chain, SpanProcessor):
             if hasattr(link.step, "sampler"):
                 made = link.tell("sampler", last)
                 if made is not None and made is not last:
-                    last = _SamplerLink(link, made, last)
+                    last = SamplerLink(link, made, last)
         return last
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:
@@ -268,28 +129,6 @@ class LogChain(_Chain, LogRecordProcessor):
 
     def shutdown(self) -> None:
         """End: what exports is ended by the process's end; see ``State.close``."""
-
-
-class _SamplerLink(Sampler):
-    """A sampler that cannot hurt: where it raises, the following one decides."""
-
-    def __init__(self, link: Any, sampler: Any, following: Any) -> None:
-        self._link = link
-        self._sampler = sampler
-        self._following = following
-
-    def should_sample(self, *arguments: Any, **keywords: Any) -> Any:
-        try:
-            return self._sampler.should_sample(*arguments, **keywords)
-        except Exception as error:
-            self._link.report(error)
-            return self._following.should_sample(*arguments, **keywords)
-
-    def get_description(self) -> str:
-        try:
-            return str(self._sampler.get_description())
-        except Exception:
-            return type(self._sampler).__name__
 
 
 def observe(meter_provider: Any, **links: Sequence[Any]) -> None:
