@@ -152,7 +152,8 @@ def outcomes(python: Path, mount: Path, tmp_path_factory: pytest.TempPathFactory
             runner = Runner(pythons.without_packages(python), mount, receiver.endpoint, tmp_path_factory.mktemp("row"))
             runner.write(WORK, "work.py")
             runner.write(APP)
-            done = runner.run(["main.py", *row.arguments], env=HOURLY)
+            # What is delivered within how long is test_exit's; here many end at once.
+            done = runner.run(["main.py", *row.arguments], env={**HOURLY, "OTEL_INJECTION_EXIT_TIMEOUT": "20"})
             return Outcome(done, receiver, receiver.spans, runner.instance)
 
     with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:

@@ -190,7 +190,9 @@ def test_gevents_greenlets_end_as_threads_do(framework_runner: Runner, receiver:
     from gevent import monkey
     monkey.patch_all(){WORK}{BY_OTHERS}
     import threading
-    threading.Thread(target=work, args=("in a greenlet",)).start()
+    working = threading.Thread(target=work, args=("in a greenlet",))
+    working.start()
+    working.join()
     killed_by("TERM")
     time.sleep(30)
     """
