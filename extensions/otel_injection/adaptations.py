@@ -32,6 +32,10 @@ def when_ready(name: str, act: Act) -> None:
             _shorten_requests(name)
         if name == "flask":
             _watch_excluded(name)
+    elif name.startswith("grpc_"):
+        from otel_injection import grpc_calls
+
+        grpc_calls.instrument(name, act)
     elif name == "pyramid":
         act()
         _look_further_for_the_caller()

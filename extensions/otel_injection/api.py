@@ -27,6 +27,9 @@ _LED = frozenset(name for name in API_MODULES if name.rpartition(".")[0] in _NAM
 """Modules directly below a namespace; what is below them is found in their folders."""
 
 
+_VERSION_FILES = (os.path.join("version", "__init__.py"), "version.py")
+"""Where releases name their version: since 1.23, and before."""
+
 _MOUNT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -71,12 +74,13 @@ def _app_version(path: list[str], mount: str, *part: str) -> str:
     for folder in path:
         if folder == mount:
             continue
-        try:
-            with open(os.path.join(folder, "opentelemetry", *part, "version", "__init__.py"), encoding="utf-8") as file:
-                text = file.read(2000)
-        except (OSError, ValueError, TypeError):
-            continue
-        return text.partition("__version__")[2].partition("\n")[0].strip("= \"'\t\r")
+        for name in _VERSION_FILES:
+            try:
+                with open(os.path.join(folder, "opentelemetry", *part, name), encoding="utf-8") as file:
+                    text = file.read(2000)
+            except (OSError, ValueError, TypeError):
+                continue
+            return text.partition("__version__")[2].partition("\n")[0].strip("= \"'\t\r")
     return ""
 
 

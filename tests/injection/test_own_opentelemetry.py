@@ -172,6 +172,22 @@ def test_beside_an_older_sdk_of_its_own_an_app_is_left_alone_and_told_why(old_ap
     assert receiver.requests == []
 
 
+def test_so_is_one_with_an_sdk_so_old_that_it_names_its_version_in_a_module(runner: Runner, receiver: Receiver) -> None:
+    for name, text in {
+        "sdk/__init__": "",
+        "sdk/version": '__version__ = "1.15.0"',
+        "version": '__version__ = "1.15.0"',
+    }.items():
+        runner.write(text, f"old/opentelemetry/{name}.py")
+    done = runner.compare(
+        "import opentelemetry.sdk, opentelemetry.version as v; print(v.__version__)", app_pythonpath="old"
+    )
+    assert done.stdout == "1.15.0\n"
+    (line,) = done.lines
+    assert line.startswith("not instrumented: the app brings the OpenTelemetry SDK 1.15.0, which fits no newer API")
+    assert receiver.requests == []
+
+
 def test_an_api_that_is_newer_than_ours_leads(api_app: Runner, receiver: Receiver) -> None:
     app = api_app
     shutil.copytree(app.mount / "opentelemetry", app.folder / "newer" / "opentelemetry")
