@@ -33,8 +33,8 @@ ALONE = (
 FIRST = tuple(f"otel_injection.{name}" for name in ("bundle", "guard", "record", "_names", "start"))
 """Modules that every process needs, in the order in which they are executed: each imports only those before it."""
 
-_MOUNT = "/otel-auto-instrumentation-python"
-"""Where the operator mounts the tree. Python corrects the names in code objects of modules that it finds elsewhere."""
+_FILENAME = "-"
+"""The file's name in all code objects: who imports them, Python or ``otel_injection.bundle``, puts in the real one."""
 
 _PROCESSES = 2
 """Compilers run at the same time; each takes about 200 MB of memory."""
@@ -142,7 +142,7 @@ def _modules(tree: Path) -> list[_Module]:
     modules = []
     for source in sorted(tree.rglob("*.py")):
         path = source.relative_to(tree).as_posix()
-        key = hashlib.sha256(path.encode() + b"\0" + source.read_bytes()).hexdigest()
+        key = hashlib.sha256(f"{_FILENAME}\0".encode() + source.read_bytes()).hexdigest()
         modules.append(_Module(source, path, key))
     return modules
 
@@ -151,14 +151,8 @@ def _compile(compiler: Path, python: str, modules: list[_Module], target: Path) 
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=target.parent) as name:
         job = {
             "compiler": str(compiler),
-            "modules": [
-                {
-                    "source": str(module.source),
-                    "filename": f"{_MOUNT}/{module.path}",
-                    "target": str(Path(name, module.key)),
-                }
-                for module in modules
-            ],
+            "filename": _FILENAME,
+            "modules": [{"source": str(each.source), "target": str(Path(name, each.key))} for each in modules],
         }
         done = compilers.node(compilers.HERE / "compile.cjs", json.dumps(job))
         if done.returncode:
@@ -169,7 +163,8 @@ def _compile(compiler: Path, python: str, modules: list[_Module], target: Path) 
                 f"the compiler for Python {python} failed: {reason}; its output is in {log}, "
                 f"a damaged one comes anew when you delete {compiler.parent}"
             )
-        for filename, reason in json.loads(done.stdout).items():
-            raise UserError(f"{filename.removeprefix(_MOUNT)[1:]} does not compile on Python {python}: {reason}")
-        for module in modules:
-            Path(name, module.key).replace(target / module.key)
+        paths = {str(module.source): module.path for module in modules}
+        for source, reason in json.loads(done.stdout).items():
+            raise UserError(f"{paths[source]} does not compile on Python {python}: {reason}")
+        for compiled in Path(name).iterdir():
+            compiled.replace(target / compiled.name)

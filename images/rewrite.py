@@ -1,8 +1,7 @@
 """Rewrites a module's imports, so that it uses the payload's private copies under their private names.
 
 Text is replaced at the places where the parser finds import statements; everything else, line numbers included, stays
-as it was, whichever Python runs the build. Docstrings are emptied, a third of the sources, except in the API: nobody
-sees those of private copies.
+as it was, whichever Python runs the build. What nobody reads in private copies is left out: see ``images/unread.py``.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import cast
 
-from images import swallowing, upstream_names
+from images import swallowing, unread, upstream_names
 from images.cheaper_imports import cheaper
 from images.errors import UserError
 from images.ownership import ENVIRON, LAZY, NAMESPACES, PRIVATE, QUIET, Ownership
@@ -32,33 +31,19 @@ def rewrite(source: bytes, name: str, ownership: Ownership) -> bytes:
     Private copies keep upstream's names: see ``images/upstream_names.py``.
     Raises UserError where an import cannot be rewritten.
     """
-    offsets = _line_offsets(source)
     tree = ast.parse(source, filename=name)
-
-    def span(node: ast.stmt | ast.expr | ast.ExceptHandler) -> tuple[int, int]:
-        assert node.end_lineno is not None
-        assert node.end_col_offset is not None
-        return offsets[node.lineno - 1] + node.col_offset, offsets[node.end_lineno - 1] + node.end_col_offset
-
+    span = spans(source)
     private = ownership.private(name)
     edits = list(_edit_imports(tree, span, source, name, ownership))
     if not (ownership.shared(name) or ownership.foreign):
-        edits += [(*span(node), b'""' + b"\n" * lines) for node, lines in _docstrings(tree)]
+        edits += unread.edits(tree, source, span)
     for part, before, after in swallowing.insertions(tree, name):
         start, end = span(part) if isinstance(part, ast.expr) else (span(part)[0], span(part)[0] + len("except"))
         edits += [(start, start, before.encode()), (end, end, after.encode())]
     if not private:
-        return _apply(edits, source)
+        return apply(edits, source)
     edits += [(*span(node), text) for node, text in upstream_names.replacements(tree, name)]
-    return _apply(edits, source) + upstream_names.footer(name)
-
-
-def _docstrings(tree: ast.AST) -> Iterator[tuple[ast.expr, int]]:
-    """Yield texts that are statements, and the number of further lines that they take; licences stay."""
-    for node in ast.walk(tree):
-        text = node.value if isinstance(node, ast.Expr) else None
-        if isinstance(text, ast.Constant) and isinstance(text.value, str) and "copyright" not in text.value.lower():
-            yield text, (text.end_lineno or text.lineno) - text.lineno
+    return apply(edits, source) + upstream_names.footer(name)
 
 
 def _edit_imports(
@@ -83,17 +68,28 @@ def _edit_imports(
             yield from _edit_attribute(node, span(node), owned)
 
 
-def _apply(edits: list[Edit], source: bytes) -> bytes:
-    for start, end, text in sorted(edits, reverse=True):
-        source = source[:start] + text + source[end:]
-    return source
+def apply(edits: list[Edit], source: bytes) -> bytes:
+    """Do the edits, but for those within what another one replaces."""
+    parts, done = [], 0
+    for start, end, text in sorted(edits, key=lambda edit: (edit[0], edit[0] < edit[1], -edit[1])):
+        if start >= done:
+            parts += [source[done:start], text]
+            done = end
+    return b"".join([*parts, source[done:]])
 
 
-def _line_offsets(source: bytes) -> list[int]:
+def spans(source: bytes) -> Callable[[ast.stmt | ast.expr | ast.ExceptHandler], tuple[int, int]]:
+    """Return what gives the start and end offset of a node in this source."""
     offsets = [0]
     for line in source.splitlines(keepends=True):
         offsets.append(offsets[-1] + len(line))
-    return offsets
+
+    def span(node: ast.stmt | ast.expr | ast.ExceptHandler) -> tuple[int, int]:
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        return offsets[node.lineno - 1] + node.col_offset, offsets[node.end_lineno - 1] + node.end_col_offset
+
+    return span
 
 
 def _lazily(module: str) -> bytes:

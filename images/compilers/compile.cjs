@@ -1,5 +1,5 @@
-// Compiles modules with one Pyodide release. On stdin, as JSON: the release's folder, and per module the source file,
-// the name that tracebacks show, and the file to write. On stdout, as JSON: per module that does not compile, the reason.
+// Compiles modules with one Pyodide release. On stdin, as JSON: the release's folder, the name of a file that all byte code
+// has, and per module the source file and the file to write. On stdout, as JSON: per source that does not compile, the reason.
 "use strict";
 
 const fs = require("node:fs");
@@ -23,7 +23,7 @@ function presetEnvironment() {
 
 async function main() {
   process.exitCode = 1; // also where Pyodide waits for ever for a part that it cannot load: Node then just ends
-  const { compiler, modules } = JSON.parse(fs.readFileSync(0, "utf8"));
+  const { compiler, filename, modules } = JSON.parse(fs.readFileSync(0, "utf8"));
   const write = process.stdout.write.bind(process.stdout);
   console.log = () => {};
   if (path.basename(compiler) === "pyodide-3.10") presetEnvironment();
@@ -31,12 +31,12 @@ async function main() {
   pyodide.runPython(fs.readFileSync(path.join(__dirname, "to_pyc.py"), "utf8"));
   const toPyc = pyodide.globals.get("to_pyc");
   const refused = {};
-  for (const { source, filename, target } of modules) {
+  for (const { source, target } of modules) {
     const content = pyodide.toPy(new Uint8Array(fs.readFileSync(source)));
     const pyc = toPyc(content, filename);
     content.destroy();
     if (typeof pyc === "string") {
-      refused[filename] = pyc;
+      refused[source] = pyc;
     } else {
       fs.writeFileSync(target, pyc.toJs());
       pyc.destroy();

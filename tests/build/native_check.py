@@ -11,7 +11,7 @@ from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 
 # Not the instructions and line tables themselves: patch releases differ in those.
-MOUNT = "/otel-auto-instrumentation-python"
+FILENAME = "-"
 SAME = (
     *("co_name", "co_filename", "co_firstlineno", "co_flags", "co_argcount", "co_posonlyargcount"),
     *("co_kwonlyargcount", "co_names", "co_varnames", "co_cellvars", "co_freevars"),
@@ -47,7 +47,7 @@ def main(tree: Path, root: Path) -> None:
             head, content = divide(Path(cache_from_source(str(source))).read_bytes())
             assert head == MAGIC_NUMBER + b"\1\0\0\0" + source_hash(source.read_bytes()), name
             loaded = marshal.loads(content)  # noqa: S302
-        native = to_code(source.read_bytes(), str(source) if found.code(name, "") else f"{MOUNT}/{path}")
+        native = to_code(source.read_bytes(), str(source) if found.code(name, "") else FILENAME)
         for ours, theirs in zip(parts(loaded), parts(native), strict=True):
             assert ours == theirs, name
     print(f"checked {len(sources)}")
