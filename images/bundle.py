@@ -2,24 +2,43 @@
 
 After a head come the modules that every process needs, an index, and the modules' ``.pyc`` files as they are. The first
 part is a line with the names below ``otel_injection`` and the sizes of those modules, then their ``.pyc`` files.
-The index is a line with the dotted names of all and one with their offset, size and whether it is a package.
+The index is a line with the dotted names of all and one with their offset, size and kind: 1 if it is a package, and 2
+if what follows the head of its ``.pyc`` is compressed (zlib, RFC 1950).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+
+import deflate
+
+PYC_HEAD = 16
+"""Bytes before the code object in a .pyc: magic number, flags, hash of the source (PEP 552)."""
 
 _SIGN = b"otel-bundle\0"
 _HEAD = 32
 _OWN = "otel_injection."
+_PACKAGE, _COMPRESSED = 1, 2
+_LEVEL = 9
 
 
-def pack(magic: int, modules: Mapping[str, tuple[bytes, bool]], first: Sequence[str] = ()) -> bytes:
+def pack(
+    magic: int,
+    modules: Mapping[str, tuple[bytes, bool]],
+    first: Sequence[str] = (),
+    rare: Collection[str] = (),
+) -> bytes:
     """Return a bundle: by dotted name the content of a ``.pyc`` and whether the module is a package.
 
     ``magic`` is the magic number of the Python, ``first`` are the modules that every process needs, in the order in
-    which they are executed. The order of the others is the order of their names.
+    which they are executed, ``rare`` are to be compressed. The order of all but the first is the order of their names.
     """
+    kinds = {name: _PACKAGE * package + _COMPRESSED * (name in rare) for name, (_, package) in modules.items()}
+    modules = {
+        name: (_compressed(content) if name in rare else content, package)
+        for name, (content, package) in modules.items()
+    }
     needed = " ".join(f"{name.removeprefix(_OWN)}:{len(modules[name][0])}" for name in first)
     beginning = f"{needed}\n".encode() + b"".join(modules[name][0] for name in first)
     others = sorted(modules.keys() - set(first))
@@ -29,7 +48,7 @@ def pack(magic: int, modules: Mapping[str, tuple[bytes, bool]], first: Sequence[
         offsets, entries = {_HEAD + len(needed) + 1: first, begin: others}, []
         for offset, part in offsets.items():
             for name in part:
-                entries.append(f"{offset},{len(modules[name][0])},{int(modules[name][1])}")
+                entries.append(f"{offset},{len(modules[name][0])},{kinds[name]}")
                 offset += len(modules[name][0])
         index = f"{' '.join(names)}\n{' '.join(entries)}".encode()
         if _HEAD + len(beginning) + len(index) == begin:
@@ -48,6 +67,14 @@ def unpack(content: bytes) -> dict[str, tuple[bytes, bool]]:
     found = {}
     names, _, entries = content[_HEAD + first : _HEAD + first + index].decode().partition("\n")
     for name, entry in zip(names.split(), entries.split(), strict=True):
-        begin, length, package = entry.split(",")
-        found[name] = (content[int(begin) : int(begin) + int(length)], package == "1")
+        begin, length, kind = map(int, entry.split(","))
+        pyc = content[begin : begin + length]
+        if kind & _COMPRESSED:
+            pyc = pyc[:PYC_HEAD] + zlib.decompress(pyc[PYC_HEAD:])
+        found[name] = (pyc, bool(kind & _PACKAGE))
     return found
+
+
+def _compressed(pyc: bytes) -> bytes:
+    """Compress by libdeflate: the same bytes on every host, see ``images/layers.py``."""
+    return pyc[:PYC_HEAD] + bytes(deflate.zlib_compress(pyc[PYC_HEAD:], _LEVEL))

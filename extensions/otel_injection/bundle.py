@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _HEAD = 32
 _PYC_HEAD = 16
+_PACKAGE, _COMPRESSED = 1, 2
 
 
 def install(path: str, mount: str) -> None:
@@ -60,32 +61,35 @@ class Bundle:
         if entry is None:
             return None
         folder = f"{self._mount}/{fullname.replace('.', '/')}"
-        location = f"{folder}/__init__.py" if entry[2] else f"{folder}.py"
+        location = f"{folder}/__init__.py" if entry[2] & _PACKAGE else f"{folder}.py"
         return spec_from_file_location(
             fullname,
             location,
             loader=_Loader(self, fullname, location),
-            submodule_search_locations=[folder] if entry[2] else None,
+            submodule_search_locations=[folder] if entry[2] & _PACKAGE else None,
         )
 
     def code(self, fullname: str, location: str) -> CodeType | None:
-        """Return the code of a module, None if it is not in the bundle; ImportError if it cannot be read."""
+        """Return the code of a module, None if it has to come from its source; ImportError if it cannot be read."""
         entry = self._entry(fullname)
         if entry is None:
             return None
-        offset, size, _ = entry
+        offset, size, kind = entry
         content = self._read(offset, size)
         if content[:4] != MAGIC_NUMBER:
             raise ImportError(f"{self._path} is damaged", name=fullname)
         try:
-            code: CodeType = marshal.loads(memoryview(content)[_PYC_HEAD:])  # noqa: S302 - our own
+            codes = _plain(memoryview(content)[_PYC_HEAD:], kind)
+            if codes is None:
+                return None
+            code: CodeType = marshal.loads(codes)  # noqa: S302 - our own
         except (EOFError, ValueError, TypeError) as error:
             raise ImportError(f"{self._path} is damaged: {error}", name=fullname) from None
         _fix_co_filename(code, location)
         return code
 
-    def _entry(self, fullname: str) -> tuple[int, int, bool] | None:
-        """Look a module up: where its byte code begins, its size, and whether it is a package."""
+    def _entry(self, fullname: str) -> tuple[int, int, int] | None:
+        """Look a module up: where its byte code begins, its size, and its kind."""
         if not self._index:
             head = self._read(0, _HEAD)
             names, _, entries = self._read(
@@ -95,8 +99,8 @@ class Bundle:
         entry = self._index.get(fullname)
         if entry is None:
             return None
-        offset, size, package = entry.split(",")
-        return int(offset), int(size), package == "1"
+        offset, size, kind = entry.split(",")
+        return int(offset), int(size), int(kind)
 
     def _read(self, offset: int, size: int) -> bytes:
         file = os.open(self._path, os.O_RDONLY)
@@ -107,6 +111,20 @@ class Bundle:
         if len(content) != size:
             raise ImportError(f"{self._path} is damaged")
         return content
+
+
+def _plain(content: memoryview, kind: int) -> memoryview | bytes | None:
+    """Return what may be compressed as it was; None if this Python was built without zlib. ValueError for damage."""
+    if not kind & _COMPRESSED:
+        return content
+    try:
+        import zlib
+    except ImportError:
+        return None
+    try:
+        return zlib.decompress(content)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
 
 
 class _Loader(SourceFileLoader):

@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,28 +30,28 @@ def _pyc(source: str, path: str) -> bytes:
     return content
 
 
-@pytest.fixture
-def mount(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(params=[(), SOURCES.keys()], ids=["plain", "compressed"])
+def mount(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A folder with sources and their bundle, which is installed and removed."""
     for name, source in SOURCES.items():
         path = tmp_path / (name.replace(".", "/") + ("/__init__.py" if name.endswith("example") else ".py"))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(source)
-    _write(tmp_path, MAGIC)
+    _write(tmp_path, MAGIC, request.param)
     yield tmp_path
     bundle.uninstall()
     for name in [each for each in sys.modules if each in SOURCES]:
         del sys.modules[name]
 
 
-def _write(mount: Path, magic: int) -> Path:
+def _write(mount: Path, magic: int, rare: Collection[str] = ()) -> Path:
     (mount / "byte-code").mkdir(exist_ok=True)
     modules = {
         name: (_pyc(source, f"/built/otel_injection/{name}.py"), name.endswith("example"))
         for name, source in SOURCES.items()
     }
     path = mount / "byte-code" / f"{sys.implementation.cache_tag}.bundle"
-    path.write_bytes(made.pack(magic, modules))
+    path.write_bytes(made.pack(magic, modules, rare=rare))
     return path
 
 
@@ -146,12 +146,35 @@ def test_a_bundle_that_is_not_whole_is_an_import_error(content: bytes | None, mo
         begin(str(mount))
 
 
+def test_what_is_compressed_comes_back_as_it_was_and_takes_less(mount: Path) -> None:
+    plain, compressed = (_write(mount, MAGIC, rare).read_bytes() for rare in ((), SOURCES))
+    assert made.unpack(compressed) == made.unpack(plain)
+    assert len(compressed) < len(plain)
+
+
+def test_a_python_without_zlib_imports_what_is_compressed_from_its_source(
+    mount: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(mount, MAGIC, ["otel_injection.example.inner"])
+    changed = {"otel_injection/example/__init__.py": "VALUE = 3\n", "otel_injection/example/inner.py": "VALUE = 4\n"}
+    for name, source in changed.items():
+        (mount / name).write_text(source)
+    monkeypatch.setitem(sys.modules, "zlib", None)
+    begin(str(mount))
+    assert _load("otel_injection.example").VALUE == 1  # type: ignore[attr-defined]
+    assert _load("otel_injection.example.inner").VALUE == 4  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("left", [0, 16], ids=["all of it", "all but its head"])
 @pytest.mark.parametrize("fill", [b"\0", b"\xff"])
-def test_a_bundle_with_a_damaged_module_is_an_import_error(fill: bytes, mount: Path) -> None:
+def test_a_bundle_with_a_damaged_module_is_an_import_error(fill: bytes, left: int, mount: Path) -> None:
     begin(str(mount))
     path = mount / "byte-code" / f"{sys.implementation.cache_tag}.bundle"
-    modules = made.unpack(path.read_bytes())
-    size = sum(len(content) for content, _ in modules.values())
-    path.write_bytes(path.read_bytes()[:-size] + fill * size)
+    (finder,) = [each for each in sys.meta_path if isinstance(each, bundle.Bundle)]
+    entry = finder._entry("otel_injection.example.inner")
+    assert entry is not None
+    begin_at, size = entry[0] + left, entry[1] - left
+    content = path.read_bytes()
+    path.write_bytes(content[:begin_at] + fill * size + content[begin_at + size :])
     with pytest.raises(ImportError, match="is damaged"):
         _load("otel_injection.example.inner")
