@@ -22,7 +22,7 @@ NAME = "otel-injection"
 """The name of the file; see memfd_create(2)."""
 COUNTS = 2048
 """Length of the first line, in bytes."""
-_NUMBERS = range(1023, 1007, -1)
+_HIGHEST, _TRIED = 1023, 16
 _LIMIT = 300
 """Characters of a text that comes from outside."""
 
@@ -118,7 +118,8 @@ def _open(line: bytes) -> None:
     try:
         os.write(file, b" " * (COUNTS - 1) + b"\n" + _process() + b"".join(_kept) + line)
         limit = os.sysconf("SC_OPEN_MAX")
-        for number in _NUMBERS if limit < 0 or limit > _NUMBERS[0] else range(limit - 1, max(limit - 17, 2), -1):
+        highest = _HIGHEST if limit < 0 or limit > _HIGHEST else limit - 1
+        for number in range(highest, max(highest - _TRIED, 2), -1):
             if number == parents or _is_free(number):
                 os.dup2(file, number, inheritable=False)
                 break
