@@ -71,8 +71,10 @@ class _Module:
         """The dotted name."""
         return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
-    def pyc(self, python: str) -> Path:
-        return self.source.parent / "__pycache__" / f"{self.source.stem}.cpython-{python.replace('.', '')}.pyc"
+    def pycs(self, python: str) -> list[Path]:
+        """Where Python looks for it: without options, under ``-O`` and under ``-OO``."""
+        stem = f"{self.source.stem}.cpython-{python.replace('.', '')}"
+        return [self.source.parent / "__pycache__" / f"{stem}{each}.pyc" for each in ("", ".opt-1", ".opt-2")]
 
 
 def compile_tree(tree: Path) -> None:
@@ -103,8 +105,8 @@ def compile_tree(tree: Path) -> None:
     for python, folder in cached.items():
         contents = {module: (folder / module.key).read_bytes() for module in modules}
         for module in modules:
-            if module.path in ALONE:
-                _write(module.pyc(python), contents[module])
+            for path in module.pycs(python) if module.path in ALONE else ():
+                _write(path, contents[module])
         inside = {each.name: (contents[each], each.package) for each in modules if each.path not in ALONE}
         first = [each for each in FIRST if each in inside]
         rare = [each for each in inside if f"{each}.".startswith(RARE)]
@@ -116,7 +118,10 @@ def verify_tree(tree: Path) -> None:
     modules = _modules(tree)
     alone = [module for module in modules if module.path in ALONE]
     files = {pyc.relative_to(tree).as_posix() for pyc in tree.rglob("*.pyc")}
-    _compare(files, {module.pyc(python).relative_to(tree).as_posix() for python in PYTHONS for module in alone})
+    _compare(
+        files,
+        {path.relative_to(tree).as_posix() for python in PYTHONS for module in alone for path in module.pycs(python)},
+    )
     for python, magic in PYTHONS.items():
         try:
             found = bundle.unpack(_bundle(tree, python).read_bytes())
@@ -125,7 +130,7 @@ def verify_tree(tree: Path) -> None:
         inside = {f"{module.name} in {_bundle(tree, python).name}": module for module in modules if module not in alone}
         _compare({f"{name} in {_bundle(tree, python).name}" for name in found}, inside.keys())
         heads = {where: found[module.name][0][:PYC_HEAD] for where, module in inside.items()}
-        heads |= {str(module.pyc(python)): module.pyc(python).read_bytes()[:PYC_HEAD] for module in alone}
+        heads |= {str(path): path.read_bytes()[:PYC_HEAD] for module in alone for path in module.pycs(python)}
         for where, head in heads.items():
             if head[:8] != magic.to_bytes(2, "little") + b"\r\n" + (1).to_bytes(4, "little") or len(head) < PYC_HEAD:
                 raise UserError(

@@ -167,6 +167,20 @@ def test_a_traceback_through_byte_code_shows_where_the_module_lies(options: list
     assert "ZeroDivisionError" in done.stderr
 
 
+@pytest.mark.parametrize(("options", "kind"), [([], ""), (["-O"], ".opt-1"), (["-OO"], ".opt-2")])
+def test_what_is_outside_of_the_bundles_is_not_compiled_at_a_start(
+    options: list[str], kind: str, tmp_path: Path
+) -> None:
+    tree = _tree(tmp_path / "tree", {"otel_injection/__init__.py": "VALUE = 'of the source'\n"})
+    bytecode.compile_tree(tree)
+    (tree / "otel_injection/__init__.py").write_text("VALUE = 'compiled'\n")
+    code = f"import sys; sys.path.insert(0, {str(tree)!r}); from otel_injection import VALUE, __cached__; "
+    command = [*_python(OLDEST), "-I", *options, "-c", f"{code}print(VALUE, __cached__)"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    cached = tree / f"otel_injection/__pycache__/__init__.cpython-{OLDEST.replace('.', '')}{kind}.pyc"
+    assert (done.stdout, done.stderr) == (f"of the source {cached}\n", "")
+
+
 def _python(version: str) -> list[str]:
     """Return how to start this Python."""
     if version in NATIVE:

@@ -41,13 +41,19 @@ def tree(tmp_path: Path) -> Path:
     _pyc(root, "3.10").parent.mkdir()
     (root / "byte-code").mkdir()
     for python, magic in bytecode.PYTHONS.items():
-        _pyc(root, python).write_bytes(_head(magic))
+        for path in _pycs(root, python):
+            path.write_bytes(_head(magic))
         _pack(root, python, {"package": (_head(magic), True), "package.module": (_head(magic), False)})
     return root
 
 
+def _pycs(tree: Path, python: str) -> list[Path]:
+    stem = f"otel_injection/__pycache__/__init__.cpython-{python.replace('.', '')}"
+    return [tree / f"{stem}.pyc", tree / f"{stem}.opt-1.pyc", tree / f"{stem}.opt-2.pyc"]
+
+
 def _pyc(tree: Path, python: str) -> Path:
-    return tree / f"otel_injection/__pycache__/__init__.cpython-{python.replace('.', '')}.pyc"
+    return _pycs(tree, python)[-1]
 
 
 def _bundle(tree: Path, python: str) -> Path:
