@@ -201,6 +201,20 @@ def test_gevents_greenlets_end_as_threads_do(framework_runner: Runner, receiver:
     check_work(receiver, "in a greenlet")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_gevents_processes_export_when_they_end(framework_runner: Runner, receiver: Receiver, host: str) -> None:
+    """Its threads look up hosts, and Python 3.12 starts none when it ends."""
+    source = f"""
+    from gevent import monkey
+    monkey.patch_all(){WORK}
+    work("only")
+    """
+    endpoint = receiver.endpoint.replace("127.0.0.1", host)
+    done = framework_runner.run(source, env={**HOURLY, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})
+    assert (done.status, done.lines) == (0, [])
+    check_work(receiver, "only")
+
+
 def test_a_busy_process_always_ends_by_the_signal(runner: Runner) -> None:
     """Wherever it is: Python's own way to write from a signal handler, ``faulthandler``, crashes one in fifty."""
     runner.write(f"""{WORK}

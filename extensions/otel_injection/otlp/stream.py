@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import errno
 import io
 import os
@@ -143,7 +144,7 @@ def _connect(address: tuple[str, int], deadline: Deadline) -> socket.socket:
     """
     deadline.doing = "looking up the host name"
     deadline.left()
-    found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    found = _look_up(address)
     deadline.doing = "connecting"
     problem: Exception | None = None
     for number, (family, kind, protocol, _, resolved) in enumerate(found):
@@ -160,6 +161,21 @@ def _connect(address: tuple[str, int], deadline: Deadline) -> socket.socket:
         else:
             return connecting
     raise problem or OSError("the host name has no address")
+
+
+def _look_up(address: tuple[str, int]) -> list[Any]:
+    """Return a host's addresses; raises ``OSError``, or ``UnicodeError`` for what can be no name.
+
+    gevent does this in threads, for numbers too, and an ending Python 3.12 starts no thread any more.
+    """
+    try:
+        return _socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except OSError:
+        pass
+    try:
+        return socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    except RuntimeError:
+        return _socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
 
 
 def _connect_one(connecting: socket.socket, address: Any, deadline: Deadline) -> None:
