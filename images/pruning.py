@@ -27,8 +27,8 @@ def remove_unused(tree: Path, package: str, used: Collection[str] = ()) -> None:
             waiting += [name.rpartition(".")[0], *_imports(name, paths[name])]
     for name in paths.keys() - reached:
         paths[name].unlink()
-    for folder in sorted((tree / package.replace(".", "/")).rglob("*/"), reverse=True):
-        if not any(folder.iterdir()):
+    for folder in sorted((tree / package.replace(".", "/")).rglob("*"), reverse=True):
+        if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
