@@ -5,6 +5,7 @@ A process that imports nothing that anybody of ours waits for has no more of the
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 
@@ -31,6 +32,9 @@ def start(mount: str) -> None:
     if _started:
         return
     _started = True
+    if not getattr(_thread, "daemon_threads_allowed", lambda: True)():
+        bundle.uninstall()  # an isolated interpreter (PEP 684) beside the process's own, of which the record tells
+        return
     reason = guard.reason_to_skip(os.environ, getattr(sys, "orig_argv", sys.argv))
     if "OTEL_INJECTION_DEBUG" in os.environ:
         from otel_injection import report

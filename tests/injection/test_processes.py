@@ -189,3 +189,25 @@ def test_a_fork_is_not_held_up_by_a_collector_that_is_silent(runner: Runner) -> 
             "OTEL_BLRP_SCHEDULE_DELAY": "1",
         }
         assert runner.run(source, env=env).stdout == "True\n"
+
+
+def test_isolated_interpreters_within_a_process_run_as_without_injection(runner: Runner, receiver: Receiver) -> None:
+    """The SDK needs daemon threads, which they do not allow; with less, Python 3.12 aborts at its end."""
+    done = runner.compare("""
+        import logging, sys
+        if sys.version_info < (3, 12):
+            sys.exit("they have no isolated ones")
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        logging.warning("before")
+        for _ in range(2):
+            each = interpreters.create()
+            print(interpreters.run_string(each, "import logging; logging.warning('inside'); print(7, flush=True)"))
+            interpreters.destroy(each)
+        logging.warning("after")
+    """)
+    if not done.status:
+        assert done.lines == []
+        assert [log.body for log in receiver.logs] == ["before", "after"]
