@@ -28,14 +28,16 @@ def when_ready(name: str, act: Act) -> None:
         _look_alike(*_CLASSES[name])
         if name == "flask":
             _ask_for_no_url()
+            _watch_excluded(name)
         if name in ("flask", "fastapi", "starlette"):
             _shorten_requests(name)
-        if name == "flask":
-            _watch_excluded(name)
     elif name.startswith("grpc_"):
         from otel_injection import grpc_calls
 
         grpc_calls.instrument(name, act)
+    elif name == "threading":
+        act()
+        _shorten_submitting()
     elif name == "pyramid":
         act()
         _look_further_for_the_caller()
@@ -99,6 +101,12 @@ def _shorten_requests(name: str) -> None:
         requests.use()
     except ours() as error:
         report.say(f"{name}: requests take the long way: {type(error).__name__}: {error}")
+
+
+def _shorten_submitting() -> None:
+    from otel_injection import pools
+
+    pools.shorten()
 
 
 def _look_further_for_the_caller() -> None:

@@ -19,9 +19,19 @@ _pid = os.getpid()
 
 def _own() -> _Random:
     """Return the generator of this process, also where C code has forked it."""
-    global _generator, _pid
     if _pid != os.getpid():
-        _generator, _pid = _Random(), os.getpid()
+        renew()
+    return _generator
+
+
+def renew() -> None:
+    """Have a generator of this process's own."""
+    global _generator, _pid
+    _generator, _pid = _Random(), os.getpid()
+
+
+def known() -> _Random:
+    """Return the generator, for whoever knows that the process has not been forked since it was made or renewed."""
     return _generator
 
 

@@ -10,6 +10,8 @@ from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan, SpanContext, get_current_span
 from opentelemetry.trace.propagation import _SPAN_KEY
 
+from otel_injection import ours
+
 _set_item = dict.__setitem__
 
 KNOWN: set[type] = {NonRecordingSpan}
@@ -20,6 +22,15 @@ _usual = type(api._RUNTIME_CONTEXT) is ContextVarsRuntimeContext and _variable i
 
 get_current: Any = _variable.get if _usual else api.get_current
 attach: Any = _variable.set if _usual else api.attach
+_reset: Any = _variable.reset if _usual else api.detach
+
+
+def detach(token: Any) -> None:
+    """Leave a context that has been attached; what is wrong with that the API says."""
+    try:
+        _reset(token)
+    except ours(Exception):
+        api.detach(token)
 
 
 def is_known() -> bool:
@@ -48,6 +59,8 @@ def with_span(span: Any, context: Any) -> Any:
 def span_context(context: Any) -> Any:
     """Return the span context of a context's current span, valid or not."""
     span = context.get(_SPAN_KEY)
+    if span is None:
+        return INVALID_SPAN_CONTEXT
     if type(span) in KNOWN:
         return span._context
     return get_current_span(context).get_span_context()

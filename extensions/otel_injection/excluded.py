@@ -16,7 +16,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, Trace
 from otel_injection import chance, ours, report, tracing
 from otel_injection.settings import forced
 
-_KEY = "opentelemetry-flask.excluded"
+KEY = "opentelemetry-flask.excluded"
 """Where a WSGI request keeps the tokens of its context, beside the keys of upstream, for whoever serves it to leave."""
 
 
@@ -94,12 +94,12 @@ def _watch_flask() -> None:
         app = wrap_app(*arguments, **keywords)
 
         def _wrapped_app(wrapped_app_environ: dict[str, Any], start_response: Any) -> Any:
-            around = wrapped_app_environ.get(_KEY)
-            entered = wrapped_app_environ[_KEY] = []  # which a copy of the environment shares
+            around = wrapped_app_environ.get(KEY)
+            entered = wrapped_app_environ[KEY] = []  # which a copy of the environment shares
             try:
                 return app(wrapped_app_environ, start_response)
             finally:
-                wrapped_app_environ[_KEY] = around
+                wrapped_app_environ[KEY] = around
                 while entered:
                     leave(entered.pop())
 
@@ -113,7 +113,7 @@ def _watch_flask() -> None:
         def _before_request() -> None:
             begin()
             environ = flask.request.environ
-            entered = environ.get(_KEY)
+            entered = environ.get(KEY)
             if upstream._ENVIRON_ACTIVATION_KEY in environ or entered is None:
                 return  # it has a span, or nobody would leave
             if excluded_urls and excluded_urls.url_disabled(flask.request.url):

@@ -14,7 +14,7 @@ from _thread import get_ident
 from collections.abc import Callable
 from typing import Any
 
-from otel_injection import ours, record, report
+from otel_injection import chance, ours, record, report
 from otel_injection.configuration import Refused
 from otel_injection.lifecycle import ending
 
@@ -101,6 +101,7 @@ class Pipeline:
         """Forget the parent's SDK in a child: its threads are gone, its queues and counters are the parent's."""
         state, self.state = self.state, None
         self.pid = os.getpid()
+        chance.renew()
         self._lock = threading.RLock()
         self._builder = None
         self._closed = self._closing = self.holding = False

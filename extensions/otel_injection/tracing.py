@@ -73,6 +73,13 @@ class Tracer(api.ProxyTracer):
         start = getattr(tracer, "_start_block", None) or tracer.start_as_current_span
         return start(*arguments, **keywords)
 
+    def resolved(self) -> api.Tracer:
+        """Return the tracer that is behind this one, for whoever has just asked for ``PIPELINE.current()``."""
+        state, provider, tracer = self._resolved
+        if state is None or state is not PIPELINE.state or provider is not api._TRACER_PROVIDER or PIPELINE.holding:
+            return self._tracer
+        return tracer
+
     @property
     def _tracer(self) -> api.Tracer:
         if PIPELINE.holding:

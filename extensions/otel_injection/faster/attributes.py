@@ -73,10 +73,21 @@ class _AnyBounded(ABCMeta):
         return isinstance(instance, BoundedAttributes)
 
 
+class _Lock:
+    """A lock that is made when it is first taken: few spans have attributes that need one."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return instance.__dict__.setdefault("_lock", threading.Lock())
+
+
 class SpanAttributes(BoundedAttributes, metaclass=_AnyBounded):
     """The attributes of a span; see upstream's class."""
 
     __module__ = BoundedAttributes.__module__
+
+    _lock = _Lock()
+    dropped = 0
+    _immutable = False
 
     def __init__(
         self,
@@ -91,10 +102,7 @@ class SpanAttributes(BoundedAttributes, metaclass=_AnyBounded):
         self._dict = {}
         self.maxlen = maxlen
         self._room = sys.maxsize if maxlen is None else maxlen
-        self.dropped = 0
         self.max_value_len = max_value_len
-        self._lock = threading.Lock()
-        self._immutable = False
         if attributes:
             self._set_items(attributes)
         self._immutable = immutable

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from functools import partial
 from time import time_ns
 from types import MappingProxyType
 from typing import Any
 
-from opentelemetry.context import detach
 from opentelemetry.sdk import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, SynchronousMultiSpanProcessor, Tracer
 from opentelemetry.sdk.trace._tracer_metrics import NoOpTracerMetrics, noop
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import DEFAULT_TRACE_STATE, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
 
-from otel_injection import contexts
+from otel_injection import chance, contexts
 from otel_injection.blocks import CurrentSpan
 from otel_injection.faster import deciding
 from otel_injection.faster.attributes import SpanAttributes, is_plain
+from otel_injection.later import Later, Plain
 
 _new = object.__new__
 _new_tuple = tuple.__new__
@@ -35,6 +37,7 @@ def use() -> None:
     """Put the replacements in place, where the API's spans are built as is known here."""
     if contexts.is_known():
         Tracer._decide = None  # type: ignore[attr-defined]
+        Tracer.takes_later = True  # type: ignore[attr-defined]
         Tracer.start_span = start_span  # type: ignore[method-assign]
         Tracer._start_block = _start_block  # type: ignore[attr-defined]
         Tracer.start_as_current_span = start_as_current_span  # type: ignore[method-assign, assignment]
@@ -47,12 +50,18 @@ class Processors(SynchronousMultiSpanProcessor):
         super().__init__()  # type: ignore[no-untyped-call]
         self.starting: tuple[Any, ...] = ()
         self.ending: tuple[Any, ...] = ()
+        self._batch: Any = None
+        """That of the only processor, if its exporter is ours: that one reads spans as they are."""
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Add a processor behind the others."""
         super().add_span_processor(span_processor)
         self.starting = tuple(each for each in self._span_processors if _does(each, "on_start"))
         self.ending = tuple(each for each in self._span_processors if _does(each, "_on_ending"))
+        alone = len(self._span_processors) == 1 and type(span_processor) is BatchSpanProcessor
+        exporter = span_processor.span_exporter if alone else None  # type: ignore[attr-defined]
+        ours = type(exporter).__module__.startswith("otel_injection.otlp.")
+        self._batch = span_processor._batch_processor if ours else None  # type: ignore[attr-defined]
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:
         """Tell those that act at the start."""
@@ -70,6 +79,21 @@ class Processors(SynchronousMultiSpanProcessor):
                 each.on_end(span)
             elif span._context[3] & 1:
                 each._batch_processor.emit(span)
+
+    def take(self, span: _Span) -> None:
+        """Hand on a span that has ended."""
+        batch = self._batch
+        if batch is None:
+            self.on_end(span._readable_span())
+        elif span._context[3] & 1:  # type: ignore[index]
+            queue = batch._queue
+            waiting = len(queue) + 1
+            if batch._shutdown or waiting > batch._max_queue_size or "emit" in batch.__dict__:
+                batch.emit(span)
+                return
+            queue.appendleft(span)
+            if waiting >= batch._max_export_batch_size and not batch._worker_awaken.is_set():
+                batch._worker_awaken.set()
 
 
 def _does(processor: Any, method: str) -> bool:
@@ -90,6 +114,7 @@ class _Span(trace._Span):
     _trace_config = None
     _end_time = None
     _status = _UNSET
+    _record_exception = _set_status_on_exception = True
 
     def set_attribute(self, key: str, value: Any) -> None:
         with self._lock:
@@ -147,9 +172,13 @@ class _Span(trace._Span):
         if record is not None and record is not noop:
             record()
         processor: Any = self._span_processor
-        if type(processor) is not Processors or processor.ending:
+        if type(processor) is Processors:
+            if processor.ending:
+                processor._on_ending(self)
+            processor.take(self)
+        else:
             processor._on_ending(self)
-        processor.on_end(self._readable_span())
+            processor.on_end(self._readable_span())
 
 
 contexts.KNOWN.add(_Span)
@@ -169,17 +198,23 @@ def start_span(  # noqa: C901 - one function: each further call is a part of wha
     """See ``opentelemetry.sdk.trace.Tracer.start_span``."""
     parent = contexts.span_context(contexts.get_current() if context is None else context)
     if type(parent) is not SpanContext or not self._tracer_config.is_enabled:
+        if type(attributes) is Later:
+            attributes = attributes.made()
         return _start_span(
             self, name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
         )
     generator = self.id_generator
+    usual = type(generator) is RandomIdGenerator
     if parent[5]:
         trace_id, state = parent[0], parent[4]
         flags = parent[3] & 2
     else:
         parent = state = None
-        trace_id = generator.generate_trace_id()
-        flags = 2 if generator.is_trace_id_random() else 0
+        if usual:
+            trace_id, flags = chance.known().getrandbits(128) or 1, 2
+        else:
+            trace_id = generator.generate_trace_id()
+            flags = 2 if generator.is_trace_id_random() else 0
 
     decide = self._decide
     if decide is None or decide[0] is not self.sampler:
@@ -188,6 +223,8 @@ def start_span(  # noqa: C901 - one function: each further call is a part of wha
         decision = None
         sampled = records = decide[1](parent, trace_id)
     else:
+        if type(attributes) is Later:
+            attributes = attributes.made()
         result = self.sampler.should_sample(context, trace_id, name, kind, attributes, links or ())
         decision, state = result.decision, result.trace_state
         sampled, records = decision.is_sampled(), decision.is_recording()
@@ -195,10 +232,10 @@ def start_span(  # noqa: C901 - one function: each further call is a part of wha
     if sampled:
         flags |= 1
 
-    span_id = generator.generate_span_id()
+    span_id = (chance.known().getrandbits(64) or 1) if usual else generator.generate_span_id()
     if state is None:
         state = DEFAULT_TRACE_STATE
-    if 0 < span_id < 1 << 64 and 0 < trace_id < 1 << 128:
+    if usual or (0 < span_id < 1 << 64 and 0 < trace_id < 1 << 128):
         made = _new_tuple(SpanContext, (trace_id, span_id, False, _FLAGS[flags], state, True))
     else:
         made = SpanContext(trace_id, span_id, is_remote=False, trace_flags=_FLAGS[flags], trace_state=state)
@@ -208,6 +245,8 @@ def start_span(  # noqa: C901 - one function: each further call is a part of wha
         ended = self._tracer_metrics.start_span(parent, decision)
     if not records:
         return NonRecordingSpan(made)
+    if type(attributes) is Later:
+        attributes = attributes.made()
 
     span = _new(_Span)
     span._name = name
@@ -218,19 +257,25 @@ def start_span(  # noqa: C901 - one function: each further call is a part of wha
     span._parent = parent
     span._resource = self.resource
     span._sampler = self.sampler
-    span._record_exception = record_exception
-    span._set_status_on_exception = set_status_on_exception
+    if not (record_exception and set_status_on_exception):
+        span._record_exception = record_exception
+        span._set_status_on_exception = set_status_on_exception
     span._span_processor = processor = self.span_processor
     span._limits = limits = self._span_limits
     span._lock = threading.Lock()
     span._record_end_metrics = ended
-    length = limits.max_span_attribute_length
-    span._attributes = own = SpanAttributes(limits.max_span_attributes, None, False, length)
-    if attributes:
-        if length is None and len(attributes) <= own._room and is_plain(attributes):
-            own._dict = dict(attributes)
-        else:
-            own._set_items(attributes if type(attributes) is dict else MappingProxyType(attributes))
+    span._attributes = own = _new(SpanAttributes)
+    own.maxlen = most = limits.max_span_attributes
+    own.max_value_len = length = limits.max_span_attribute_length
+    own._room = room = sys.maxsize if most is None else most
+    if not attributes:
+        own._dict = {}
+    elif length is None and len(attributes) <= room and (type(attributes) is Plain or is_plain(attributes)):
+        keeps = type(attributes) is Plain and type(processor) is Processors and not processor.starting
+        own._dict = attributes if keeps else dict(attributes)
+    else:
+        own._dict = {}
+        own._set_items(attributes if type(attributes) in (dict, Plain) else MappingProxyType(attributes))
     if links:
         span._links = span._new_links(links)
     span._start_time = time_ns() if start_time is None else start_time
@@ -276,7 +321,7 @@ class _Current:
         return self._span
 
     def __exit__(self, *raised: object) -> None:
-        detach(self._token)
+        contexts.detach(self._token)
         span, error = self._span, raised[1]
         try:
             if isinstance(error, Exception) and span.is_recording():

@@ -14,6 +14,8 @@ from opentelemetry.instrumentation._semconv import _report_new, _report_old
 from opentelemetry.trace import INVALID_SPAN, StatusCode
 from opentelemetry.util.http import redact_url, sanitize_method
 
+from otel_injection.later import Plain
+
 KEYS = (
     *("REQUEST_METHOD", "SERVER_NAME", "wsgi.url_scheme", "HTTP_HOST", "SERVER_PORT"),
     *("SERVER_PROTOCOL", "HTTP_USER_AGENT"),
@@ -27,6 +29,7 @@ COMMON = KEYS[:6]
 _TAIL = frozenset(
     {"http.flavor", "http.user_agent", "network.protocol.version", "user_agent.original", "user_agent.synthetic.type"}
 )
+_PLAIN = frozenset({str, int})
 _MOST = 500
 """How many of each are remembered: what clients send has no end."""
 
@@ -89,6 +92,8 @@ class Attributes:
         self._heads: dict[Any, Head] = {}
         self._tails: dict[Any, dict[str, Any]] = {}
         self._answers: dict[str, Answer] = {}
+        self._patterns: dict[Any, dict[str, Any]] = {}
+        self._names: dict[Any, str] = {}
 
     def head(self, known: tuple[Any, ...]) -> Head:
         """Return what is common to requests with these values of the first ``KEYS``."""
@@ -120,12 +125,48 @@ class Attributes:
             old["http.target"] = new["http.route"] = route
         return old, new
 
-    def of_span(self, head: Head, known: tuple[Any, ...], environ: dict[str, Any]) -> dict[str, Any]:
+    def name(self, known: tuple[Any, ...], route: str) -> str:
+        """Return the name of the span of a request by a route; ``known`` are the ``KEYS``."""
+        key = known[:5], route
+        return self._names.get(key) or remember(self._names, key, f"{self.head(known).method} {route}")
+
+    def of_span(self, known: tuple[Any, ...], environ: dict[str, Any], route: Any) -> dict[str, Any]:
         """Return the attributes of a request's span, a dictionary of the caller's own; ``known`` are the ``KEYS``."""
-        result = dict(head.attributes)
+        target = known[8] if known[7] is None else known[7]
+        path, query, address, port, name = known[9:]
+        texts = type(target) is type(path) is type(query) is type(address) is str
+        if not texts or not target or name or type(port) is not str or not port.isdecimal() or len(port) > 9:
+            return self._looked_at(known, environ, route)
+        shape = (known[:7], route, not path, not query, not address)
+        pattern = self._patterns.get(shape)
+        if pattern is None:
+            pattern = self._looked_at(known, environ, route)
+            if all(key and type(key) is str and type(value) in _PLAIN for key, value in pattern.items()):
+                remember(self._patterns, shape, pattern)
+            return dict(pattern)
+        result = Plain(pattern)
+        if self._old:
+            result["http.target"] = target
+            if address:
+                result["net.peer.ip"] = address
+            result["net.peer.port"] = int(port)
+        if self._new:
+            if path:
+                result["url.path"] = path
+            if query:
+                result["url.query"] = query
+            if address:
+                result["client.address"] = address
+            result["client.port"] = int(port)
+        return result
+
+    def _looked_at(self, known: tuple[Any, ...], environ: dict[str, Any], route: Any) -> dict[str, Any]:
+        result = dict(self.head(known).attributes)
         self._set_target(result, known, environ)
         self._set_client(result, *known[11:])
         result.update(self._tail(known[5], known[6]))
+        if route is not None:
+            result["http.route"] = route
         return result
 
     def _set_target(self, result: dict[str, Any], known: tuple[Any, ...], environ: dict[str, Any]) -> None:

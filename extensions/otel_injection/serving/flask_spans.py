@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import weakref
+from functools import partial
 from typing import Any
 
 from flask import globals as flask_globals
-from opentelemetry import context, trace
+from opentelemetry import trace
 from opentelemetry.instrumentation import flask as upstream
 from opentelemetry.instrumentation import wsgi
+from opentelemetry.trace import NonRecordingSpan
 
-from otel_injection import ours
+from otel_injection import contexts, excluded, ours, tracing
+from otel_injection.later import Later
 from otel_injection.serving import spans
 from otel_injection.serving.attributes import KEYS, Attributes
 from otel_injection.serving.excluding import Excluding
@@ -42,6 +45,10 @@ def before_request(tracer: Any, attributes: Attributes, excluding: Excluding | N
             current = _current.get()
             if excluding is None or not excluding.excludes(current.request):
                 begin(current, current.request)
+            else:
+                entered = current.request.environ.get(excluded.KEY)
+                if entered is not None:  # else nobody would leave
+                    entered.append(excluded.enter())
         except ours() as error:
             failed(error)
 
@@ -72,7 +79,7 @@ def _end(exc: BaseException | None, longer: Any) -> None:
     activation.__exit__(type(exc) if exc is not None else None, exc, getattr(exc, "__traceback__", None))
     token = environ.get(_TOKEN)
     if token:
-        context.detach(token)
+        contexts.detach(token)
         environ.pop(_ACTIVATION, None)
         environ.pop(_TOKEN, None)
 
@@ -88,37 +95,37 @@ class _Beginning:
         """Start the span of a request in its context, and make it the current one."""
         environ = request.environ
         known = tuple(map(environ.get, KEYS))
-        head = self._attributes.head(known)
-        attributes = self._attributes.of_span(head, known, environ)
         comment = {"framework": _FRAMEWORK}
-        if request.endpoint:
-            comment["controller"] = request.endpoint
-        rule = request.url_rule
+        controller = request.endpoint
+        if controller:
+            comment["controller"] = controller
+        rule, route = request.url_rule, None
         if rule is not None:
-            attributes["http.route"] = rule.rule
-            name = f"{head.method} {rule.rule}"
-            comment["route"] = rule.rule
+            route = comment["route"] = rule.rule
+            name = self._attributes.name(known, route)
         else:
             name = wsgi.get_default_span_name(environ)
-        span, token = self._start(name, environ, attributes)
+        span, token = self._start(name, environ, Later(partial(self._attributes.of_span, known, environ, route)))
         environ[_REFERENCE] = weakref.ref(current)
         environ[_SPAN] = span
         environ[_TOKEN] = token
         environ[_ACTIVATION] = spans.Activation(span, comment)
 
-    def _start(self, name: str, environ: dict[str, Any], attributes: dict[str, Any]) -> tuple[Any, Any]:
+    def _start(self, name: str, environ: dict[str, Any], later: Later) -> tuple[Any, Any]:
         """Start the span; return it, and the token of its parent's context if that has been attached."""
         began = environ.get(_START)
         if spans.is_within_another():
-            span, token = _start_any(self._tracer, name, began, environ, wsgi.wsgi_getter, attributes=attributes)
+            span, token = _start_any(self._tracer, name, began, environ, wsgi.wsgi_getter, attributes=later.made())
         else:
             parent = spans.remote_parent(environ)
-            token = context.attach(parent)
+            token = contexts.attach(parent)
             try:
-                span = self._tracer.start_span(name, parent, _SERVER, attributes=attributes, start_time=began)
+                tracer = self._tracer.resolved() if type(self._tracer) is tracing.Tracer else self._tracer
+                attributes: Any = later if getattr(tracer, "takes_later", False) else later.made()
+                span = tracer.start_span(name, parent, _SERVER, attributes, (), began)
             except BaseException:
-                context.detach(token)
+                contexts.detach(token)
                 raise
-        if span.is_recording():
-            spans.complete(span, attributes)
+        if type(span) is not NonRecordingSpan and span.is_recording():
+            spans.complete(span, later.value)
         return span, token

@@ -6,15 +6,17 @@ from time import perf_counter, time_ns
 from typing import Any
 
 from flask import globals as flask_globals
-from opentelemetry import context
+from opentelemetry import trace
 from opentelemetry.instrumentation import flask as upstream
 from opentelemetry.instrumentation import propagators, wsgi
+from opentelemetry.trace import NonRecordingSpan
 
-from otel_injection import ours
+from otel_injection import contexts, excluded, ours
+from otel_injection.pipeline import PIPELINE
 from otel_injection.serving.attributes import COMMON, Attributes, Head, remember
 from otel_injection.serving.excluding import Excluding
 from otel_injection.serving.series import Series
-from otel_injection.serving.spans import Activation, with_span
+from otel_injection.serving.spans import Activation
 from otel_injection.serving.usual import failed, is_usual
 
 _START, _SPAN = upstream._ENVIRON_STARTTIME_KEY, upstream._ENVIRON_SPAN_KEY
@@ -39,8 +41,7 @@ class Wrapper:
         self._excluding = excluding
         self._counter = active
         self._histograms = histograms
-        self._active: dict[Any, Series] = {}
-        self._durations: dict[Any, tuple[Series | None, Series | None]] = {}
+        self._kinds: dict[Any, _Kind] = {}
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Serve a request, as a WSGI app."""
@@ -49,10 +50,16 @@ class Wrapper:
         try:
             environ[_START] = time_ns()
             began = perf_counter()
+            PIPELINE.current()  # notices a fork by C code, for all that is done for this request
             outer = environ.get(_ACTIVATION)
-            request: _Request | None = _Request(self._attributes, self._excluding, environ, start_response)
-            active = self._count(request.head, request.protocol)  # type: ignore[union-attr]
-            active.measure(1)
+            around: Any = None
+            entered: list[Any] | None = None
+            if self._excluding is not None:
+                around, entered = environ.get(excluded.KEY), []
+                environ[excluded.KEY] = entered  # which a copy of the environment shares
+            kind = self._kind(tuple(map(environ.get, COMMON)))
+            request: _Request | None = _Request(self._attributes, self._excluding, start_response)
+            kind.active.measure(1)
         except ours() as error:
             failed(error)
             request = None
@@ -61,37 +68,53 @@ class Wrapper:
         try:
             result = self._app(environ, request.answer)
             if request.traced:
-                self._measure(request, environ, perf_counter() - began)
+                self._measure(kind, request, environ, perf_counter() - began)
             return result
         finally:
-            _end(active, environ, outer)
+            _end(kind.active, environ, outer)
+            if entered is not None:
+                environ[excluded.KEY] = around
+                while entered:
+                    excluded.leave(entered.pop())
 
-    def _count(self, head: Head, protocol: Any) -> Series:
-        """Return what counts active requests like this one."""
-        key = (head, protocol)
-        known: Series | None = self._active.get(key)
-        if known is None:
-            attributes = self._attributes.active(head, protocol)
-            known = remember(self._active, key, Series(self._counter, self._counter.add, attributes))
-        return known
+    def _kind(self, known: tuple[Any, ...]) -> _Kind:
+        """Return what requests with these values have in common."""
+        kind = self._kinds.get(known)
+        if kind is None:
+            head, protocol = self._attributes.head(known), known[5]
+            active = Series(self._counter, self._counter.add, self._attributes.active(head, protocol))
+            kind = remember(self._kinds, known, _Kind(head, protocol, active))
+        return kind
 
-    def _measure(self, request: _Request, environ: dict[str, Any], seconds: float) -> None:
+    def _measure(self, kind: _Kind, request: _Request, environ: dict[str, Any], seconds: float) -> None:
         """Record the duration; with the request's span for an exemplar."""
         try:
-            current = with_span(environ.get(_SPAN))
-            route = str(request.route) if request.route else None
-            key = (request.head, request.protocol, request.status, route)
-            old, new = self._durations.get(key) or remember(self._durations, key, self._durations_of(*key))
+            span = environ.get(_SPAN) or trace.INVALID_SPAN
+            key = request.status, str(request.route) if request.route else None
+            old, new = kind.durations.get(key) or remember(kind.durations, key, self._durations_of(kind, *key))
             if old is not None:
-                old.measure(max(round(seconds * 1000), 0), current)
+                old.measure(max(round(seconds * 1000), 0), span)
             if new is not None:
-                new.measure(max(seconds, 0), current)
+                new.measure(max(seconds, 0), span)
         except ours() as error:
             failed(error)
 
-    def _durations_of(self, *key: Any) -> tuple[Series | None, ...]:
-        pairs = zip(self._histograms, self._attributes.durations(*key), strict=True)
+    def _durations_of(self, kind: _Kind, *key: Any) -> tuple[Series | None, ...]:
+        pairs = zip(self._histograms, self._attributes.durations(kind.head, kind.protocol, *key), strict=True)
         return tuple(each and Series(each, each.record, attributes) for each, attributes in pairs)
+
+
+class _Kind:
+    """Requests of an app by the same method, to the same host, by the same protocol: how they are measured."""
+
+    __slots__ = ("active", "durations", "head", "protocol")
+
+    def __init__(self, head: Head, protocol: Any, active: Series) -> None:
+        self.head = head
+        self.protocol = protocol
+        self.active = active
+        self.durations: dict[Any, tuple[Series | None, Series | None]] = {}
+        """By status line and route, those of the old and of the stable conventions."""
 
 
 def _end(active: Series, environ: dict[str, Any], outer: Any) -> None:
@@ -110,26 +133,18 @@ def _leave(activation: Any, environ: dict[str, Any]) -> None:
         activation.__exit__(None, None, None)
         token = environ.get(_TOKEN)
         if token:
-            context.detach(token)
+            contexts.detach(token)
 
 
 class _Request:
     """What is known of a request around the app; its ``answer`` stands in for the server's ``start_response``."""
 
-    __slots__ = (
-        *("_attributes", "_excluding", "_start_response"),
-        *("head", "protocol", "route", "status", "traced"),
-    )
+    __slots__ = ("_attributes", "_excluding", "_start_response", "route", "status", "traced")
 
-    def __init__(
-        self, attributes: Attributes, excluding: Excluding | None, environ: dict[str, Any], start_response: Any
-    ) -> None:
+    def __init__(self, attributes: Attributes, excluding: Excluding | None, start_response: Any) -> None:
         self._attributes = attributes
         self._excluding = excluding
         self._start_response = start_response
-        known = tuple(map(environ.get, COMMON))
-        self.head: Head = attributes.head(known)
-        self.protocol = known[5]
         self.traced = True
         self.status: str | None = None
         self.route: Any = None
@@ -163,7 +178,7 @@ class _Request:
         span = environ.get(_SPAN)
         if span:
             self.status = status
-            if span.is_recording():
+            if type(span) is not NonRecordingSpan and span.is_recording():
                 self._attributes.answer(status).tell(span)
         else:
             upstream._logger.warning("Flask environ's OpenTelemetry span missing at _start_response(%s)", status)

@@ -9,6 +9,7 @@ from opentelemetry.trace import SpanContext
 
 from otel_injection import contexts, metering
 from otel_injection.pipeline import PIPELINE
+from otel_injection.serving.spans import with_span
 
 
 class Series:
@@ -22,38 +23,47 @@ class Series:
         self._attributes = attributes
         self._known: Any = None
 
-    def measure(self, amount: float, context: Any = None) -> None:
-        """Measure; in the current context if none is given."""
+    def measure(self, amount: float, span: Any = None) -> None:
+        """Measure: with a span for an exemplar, the current one if none is given.
+
+        Whoever calls this has asked for ``PIPELINE.current()`` since the process may have been forked.
+        """
         known = self._known
         if known is not None:
-            state, provider, own, way, points = known
-            config = own._meter_config
+            state, provider, own, way, points, config = known
             if (
-                state is PIPELINE.current()
+                state is PIPELINE.state
                 and provider is api._METER_PROVIDER
                 and way.storages is own._measurement_consumer._reader_storages
                 and way is own._way
-                and (config is None or config.is_enabled)
+                and (config is None or config._config.is_enabled)
             ):
-                span = contexts.span_context(contexts.get_current() if context is None else context)
-                if type(span) is SpanContext:
-                    if not (way.samples and span[3] & 1):
-                        span = None
+                if type(span) in contexts.KNOWN:
+                    told = span._context
+                else:
+                    told = contexts.span_context(contexts.get_current() if span is None else with_span(span))
+                if type(told) is SpanContext:
+                    if not (way.samples and told[3] & 1):
+                        told = None
                     for take, aggregation in points:
-                        take(aggregation, amount, span)
+                        take(aggregation, amount, told)
                     return
-        self._upstream(amount, self._attributes, context)
+        self._upstream(amount, self._attributes, None if span is None else with_span(span))
         self._learn()
 
     def _learn(self) -> None:
         """Remember where the SDK has taken the measurement, where that is known."""
         self._known = None
         if isinstance(self._instrument, metering._Instrument):
+            # These import the SDK, which is there by now.
+            from opentelemetry.sdk.metrics._internal import _ProxyMeterConfig
+
+            from otel_injection.faster import measurements
+
             state, provider, own = self._instrument._resolved
             way = getattr(own, "_way", None)
-            if way is not None and way.points:
-                from otel_injection.faster import measurements  # imports the SDK, which is there by now
-
+            config = getattr(own, "_meter_config", None)
+            if way is not None and way.points and (config is None or type(config) is _ProxyMeterConfig):
                 points = way.points.get(measurements._key(self._attributes))
                 if points is not None:
-                    self._known = (state, provider, own, way, points)
+                    self._known = (state, provider, own, way, points, config)

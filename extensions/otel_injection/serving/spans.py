@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
-from opentelemetry import context, propagate, trace
+from opentelemetry import propagate, trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.wsgi import wsgi_getter
@@ -13,7 +13,7 @@ from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.trace.status import Status, StatusCode
 
-from otel_injection import ours
+from otel_injection import contexts, ours
 
 _W3C = (TraceContextTextMapPropagator, W3CBaggagePropagator)
 _COMMENT = "SQLCOMMENTER_ORM_TAGS_AND_VALUES"
@@ -28,12 +28,12 @@ _looked_at: tuple[Any, bool] = (None, False)
 
 def with_span(span: Any) -> Context:
     """Return the current context with another current span."""
-    return Context({**context.get_current(), _KEY: span})
+    return Context({**contexts.get_current(), _KEY: span})
 
 
 def is_within_another() -> bool:
     """Return whether there is a current span."""
-    return context.get_current().get(_KEY) is not None and trace.get_current_span() is not trace.INVALID_SPAN
+    return contexts.get_current().get(_KEY) is not None and trace.get_current_span() is not trace.INVALID_SPAN
 
 
 def remote_parent(environ: dict[str, Any]) -> Context:
@@ -60,7 +60,7 @@ def complete(span: Any, attributes: dict[str, Any]) -> None:
     A sampler or a processor may have changed them; upstream sets them again in any case.
     """
     held = getattr(getattr(span, "_attributes", None), "_dict", None)
-    if held != attributes:
+    if held is not attributes and held != attributes:
         for key, value in attributes.items():
             span.set_attribute(key, value)
 
@@ -76,7 +76,7 @@ class Activation:
     def __init__(self, span: Any, comment: dict[str, str]) -> None:
         self._span = span
         self.left = False
-        self._token = context.attach(Context({**context.get_current(), _KEY: span, _COMMENT: comment}))
+        self._token = contexts.attach(Context({**contexts.get_current(), _KEY: span, _COMMENT: comment}))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
@@ -86,7 +86,7 @@ class Activation:
         self.left = True
         span = self._span
         try:
-            context.detach(self._token)
+            contexts.detach(self._token)
             if isinstance(error, Exception) and span.is_recording():
                 span.record_exception(error)
                 span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))

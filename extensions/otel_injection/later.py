@@ -1,0 +1,31 @@
+"""Attributes of a span that are made only where they are needed, and given to the span as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Plain(dict[str, Any]):
+    """Attributes of which it is known that they need not be looked at: texts and numbers, by names that are not empty.
+
+    Who makes them gives them away.
+    """
+
+
+class Later:
+    """Stands for the attributes of a span until it is known that the span records.
+
+    Only a tracer with ``takes_later`` is given one.
+    """
+
+    __slots__ = ("_make", "value")
+
+    def __init__(self, make: Callable[[], dict[str, Any]]) -> None:
+        self._make = make
+        self.value: dict[str, Any] = {}
+
+    def made(self) -> dict[str, Any]:
+        """Return the attributes, which are ``value`` from now on."""
+        self.value = self._make()
+        return self.value
