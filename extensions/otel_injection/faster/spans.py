@@ -38,6 +38,7 @@ def use() -> None:
     if contexts.is_known():
         Tracer._decide = None  # type: ignore[attr-defined]
         Tracer.takes_later = True  # type: ignore[attr-defined]
+        Tracer.skips = _skips  # type: ignore[attr-defined]
         Tracer.start_span = start_span  # type: ignore[method-assign]
         Tracer._start_block = _start_block  # type: ignore[attr-defined]
         Tracer.start_as_current_span = start_as_current_span  # type: ignore[method-assign, assignment]
@@ -282,6 +283,19 @@ def start_span(  # noqa: C901 - one function: each further call is a part of wha
     if type(processor) is not Processors or processor.starting:
         processor.on_start(span, parent_context=context)
     return span
+
+
+def _skips(self: Any, parent: Any) -> bool:
+    """Return whether a child of a span would not record, and would not be counted."""
+    decide = self._decide
+    return (
+        decide is not None
+        and decide[0] is self.sampler
+        and decide[1] is not None
+        and type(self._tracer_metrics) is NoOpTracerMetrics
+        and parent[5]
+        and not decide[1](parent, parent[0])
+    )
 
 
 def start_as_current_span(self: Any, *arguments: Any, **keywords: Any) -> CurrentSpan:

@@ -34,6 +34,8 @@ def varint(number: int) -> bytes:
         return ONE[number]
     if number < 16384:
         return (number & 127 | 128 | number >> 7 << 8).to_bytes(2, "little")
+    if number < 2097152:
+        return (number & 127 | 128 | (number >> 7 & 127 | 128) << 8 | number >> 14 << 16).to_bytes(3, "little")
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)

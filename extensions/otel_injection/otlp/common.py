@@ -11,13 +11,13 @@ from typing import Any
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from otel_injection.otlp._wire import LEN, VARINT, double, int64, message, string, tag, utf8, varint
+from otel_injection.otlp._wire import LEN, ONE, VARINT, double, int64, message, string, tag, utf8, varint
 
 _KEYS_KEPT = 1024
-_PAIRS_KEPT = 1024
+_FIELDS_KEPT = 1024
 _OBJECTS_KEPT = 64
-_LONGEST_PAIR = 100
-"""Characters of a text value up to which its encoded pair is kept; with its key the pair's length fits in a byte."""
+_LONGEST_TEXT = 100
+"""Characters of a text value up to which its encoded field is kept."""
 
 _STRING = tag(1, LEN)
 _DOUBLE = b"\x21"
@@ -31,7 +31,11 @@ _KEY = tag(1, LEN)
 _VALUE = tag(2, LEN)
 
 _keys: dict[str, bytes] = {}
-_pairs: dict[tuple[str, str], bytes] = {}
+_met: dict[str, int] = {}
+"""How many texts of an attribute are kept: not more of those that differ each time, such as a path."""
+_VALUES_KEPT = 50
+_fields: dict[bytes, dict[tuple[str, Any], bytes]] = {}
+"""By the field's tag, encoded attributes with texts for values: these equal nothing that is encoded otherwise."""
 
 
 def attributes(field_tag: bytes, values: Mapping[str, Any] | None) -> bytes:
@@ -47,17 +51,19 @@ def attributes(field_tag: bytes, values: Mapping[str, Any] | None) -> bytes:
         values = values.copy()  # type: ignore[attr-defined]
     except AttributeError:
         pass
-    out: list[bytes] = []
-    for key, value in values.items():
-        try:
-            if type(value) is str and len(value) <= _LONGEST_PAIR:
-                pair = _pairs.get((key, value)) or _text_pair(key, value)
-            else:
-                pair = _pair(key, value)
-        except Exception:  # noqa: S112 -- says the docstring
-            continue
-        out += (field_tag, pair)
-    return b"".join(out)
+    kept = _fields.get(field_tag)
+    if kept is None:
+        kept = _fields[field_tag] = {}
+    found: list[bytes | None]
+    try:
+        found = list(map(kept.get, values.items()))
+    except Exception:  # a value without a hash
+        found = [None] * len(values)
+    if None in found:
+        for place, (key, value) in enumerate(values.items()):
+            if found[place] is None:
+                found[place] = _field(field_tag, key, value, kept)
+    return b"".join(found)  # type: ignore[arg-type]
 
 
 def any_value(value: Any) -> bytes:
@@ -94,14 +100,14 @@ def request(
     groups: dict[tuple[int, int], tuple[Resource, InstrumentationScope | None, list[bytes]]] = {}
     for owner, origin, item in items:
         try:
-            encoded = message(_ITEM, encode(item))
+            encoded = encode(item)
         except Exception as error:  # one bad item must not cost the others
             skip(error)
             continue
         key = (id(owner), id(origin))
         if key not in groups:
             groups[key] = (owner, origin, [])
-        groups[key][2].append(encoded)
+        groups[key][2].extend((_ITEM, varint(len(encoded)), encoded))
     resources: dict[tuple[bytes, str], dict[tuple[bytes, str], list[bytes]]] = {}
     for owner, origin, group in groups.values():
         resources.setdefault(resource(owner), {}).setdefault(scope(origin), []).extend(group)
@@ -139,12 +145,29 @@ def _kept(value: object, encode: Callable[[], bytes]) -> bytes:
     return entry[1]
 
 
+def _field(field_tag: bytes, key: str, value: Any, kept: dict[tuple[str, Any], bytes]) -> bytes:
+    """Return an attribute; nothing if OTLP has no form for it."""
+    try:
+        field = field_tag + (_text_pair(key, value) if type(value) is str else _pair(key, value))
+        if type(value) is str and len(value) <= _LONGEST_TEXT and _met.get(key, 0) < _VALUES_KEPT:
+            if len(kept) >= _FIELDS_KEPT:
+                kept.clear()
+                _met.clear()
+            _met[key] = _met.get(key, 0) + 1
+            kept[key, value] = field
+    except Exception:
+        return b""
+    return field
+
+
 def _text_pair(key: str, value: str) -> bytes:
-    pair = _pair(key, value)
-    if len(_pairs) >= _PAIRS_KEPT:
-        _pairs.clear()
-    _pairs[key, value] = pair
-    return pair
+    """Return what ``_pair`` does for a text, most of which are short."""
+    head = _keys.get(key)
+    encoded = value.encode("utf-8", "replace")
+    size = len(encoded)
+    if head is None or size > 123:
+        return _pair(key, value)
+    return b"".join((varint(len(head) + size + 3), head, ONE[size + 2], _STRING, ONE[size], encoded))
 
 
 def _pair(key: str, value: Any) -> bytes:
@@ -157,7 +180,7 @@ def _pair(key: str, value: Any) -> bytes:
         _keys[key] = head
     encoded = any_value(value)
     size = varint(len(encoded))
-    return b"".join((varint(len(head) + len(size) + len(encoded)), head, size, encoded))
+    return varint(len(head) + len(size) + len(encoded)) + head + size + encoded
 
 
 def _by_kind(value: Any) -> Callable[[Any], bytes]:
@@ -176,7 +199,7 @@ def _bool(value: bool) -> bytes:
 
 
 def _int(value: int) -> bytes:
-    return _INT + int64(value)
+    return _INT + (varint(value) if 0 <= value < 16384 else int64(value))
 
 
 def _float(value: float) -> bytes:

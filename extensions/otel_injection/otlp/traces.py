@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk import trace
 from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, SpanContext
-from opentelemetry.trace.status import Status
+from opentelemetry.trace.status import Status, StatusCode
 
 from otel_injection.otlp import common
 from otel_injection.otlp._wire import FIXED64, LEN, VARINT, message, string, tag, time, uint, utf8, varint
@@ -43,6 +47,11 @@ _LINK_ATTRIBUTES = tag(4, LEN)
 _LINK_DROPPED_ATTRIBUTES = tag(5, VARINT)
 _LINK_FLAGS = b"\x35"
 
+_NAMES_KEPT = 256
+_names: dict[str, bytes] = {}
+_ways: dict[type, Callable[[Any], bytes]] = {}
+_OF_CONTEXT = (ReadableSpan.get_span_context, trace.Span.get_span_context)
+
 _STATUS_MESSAGE = tag(2, LEN)
 _STATUS_CODE = tag(3, VARINT)
 
@@ -52,7 +61,67 @@ def encode_spans(spans: Sequence[ReadableSpan], skip: Callable[[Exception], None
 
     A span that cannot be encoded is left out, and ``skip`` is called with the reason.
     """
-    return common.request(((span.resource, span.instrumentation_scope, span) for span in spans), _span, skip)
+    return common.request(((span.resource, span.instrumentation_scope, span) for span in spans), _encoded, skip)
+
+
+def _encoded(span: ReadableSpan) -> bytes:
+    encode = _ways.get(type(span))
+    if encode is None:
+        encode = _ways[type(span)] = _plain_span if _is_plain(type(span)) else _span
+    return encode(span)
+
+
+def _is_plain(kind: type) -> bool:
+    """Return whether the properties of spans of a class are the SDK's, and its attributes what they are read from."""
+    return kind.get_span_context in _OF_CONTEXT and all(  # type: ignore[attr-defined]
+        getattr(kind, each, None) is getattr(ReadableSpan, each)
+        for each in (
+            *("name", "parent", "kind", "start_time", "end_time", "attributes", "events", "links", "status"),
+            *("dropped_attributes", "dropped_events", "dropped_links"),
+        )
+    )
+
+
+def _plain_span(span: Any) -> bytes:
+    """Return what ``_span`` does for spans that have but attributes, as most do."""
+    context, attributes, status = span._context, span._attributes, span._status
+    start, end = span._start_time, span._end_time
+    if (
+        type(context) is not SpanContext
+        or context[4]
+        or not (type(attributes) is BoundedAttributes or isinstance(attributes, BoundedAttributes))
+        or attributes.dropped
+        or not (_is_empty(span._events) and _is_empty(span._links))
+        or not (start and end)
+        or type(status) is not Status
+    ):
+        return _span(span)
+    parent, name = span._parent, span._name
+    known = _names.get(name)
+    if known is None:
+        if len(_names) >= _NAMES_KEPT:
+            _names.clear()
+        known = _names[name] = string(_NAME, name)
+    head: tuple[bytes, ...] = (_TRACE_ID, context[0].to_bytes(16, "big"), _SPAN_ID, context[1].to_bytes(8, "big"))
+    if parent:
+        head += (_PARENT_SPAN_ID, parent[1].to_bytes(8, "big"))
+    return b"".join(
+        (
+            *head,
+            known,
+            _KINDS[span._kind._value_],
+            _TIMES(0x39, start, 0x41, end),
+            common.attributes(_ATTRIBUTES, attributes._dict),
+            message(_STATUS, _status(status)),
+            _FLAGS,
+            _flags(parent),
+        )
+    )
+
+
+def _is_empty(items: Any) -> bool:
+    """Return whether there are no events or links, and have never been."""
+    return items == () or (type(items) is BoundedList and not items.dropped and not len(items))
 
 
 def _span(span: ReadableSpan) -> bytes:
@@ -114,6 +183,8 @@ def _link(link: Link) -> bytes:
 
 
 def _status(status: Status) -> bytes:
+    if status.status_code is StatusCode.UNSET and not status.description:
+        return b""
     return string(_STATUS_MESSAGE, status.description) + uint(_STATUS_CODE, status.status_code.value)
 
 

@@ -83,7 +83,7 @@ class Conventions:
             result["url.query"] = query
         if self.old:
             url = f"{url}?{unquote(query)}" if query else url
-            result["http.url"] = url if _has_nothing_to_hide(url) else redact_url(url)
+            result["http.url"] = shown(url)
         self._tell_method(result, scope.get("method") or "")
         if self.old and "host" in headers:
             result["http.server_name"] = ",".join(headers["host"])
@@ -158,6 +158,11 @@ def number(value: Any, otherwise: int | None = None) -> int | None:
         return int(value) if value else otherwise
     except ours((ValueError, TypeError)):
         return otherwise
+
+
+def shown(url: str) -> str:
+    """Return a URL without what is secret in it."""
+    return url if _has_nothing_to_hide(url) else redact_url(url)
 
 
 def _has_nothing_to_hide(url: str) -> bool:

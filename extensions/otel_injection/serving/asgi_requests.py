@@ -6,6 +6,7 @@ all else: WebSockets, requests within a span (of an app mounted in another), hoo
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -15,7 +16,6 @@ from opentelemetry.context import (
     _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
     _SUPPRESS_INSTRUMENTATION_KEY,
     Context,
-    detach,
 )
 from opentelemetry.instrumentation import asgi
 from opentelemetry.instrumentation.asgi.version import __version__
@@ -23,13 +23,24 @@ from opentelemetry.instrumentation.propagators import get_global_response_propag
 from opentelemetry.instrumentation.utils import _SUPPRESS_INSTRUMENTATION_KEY_PLAIN
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import Getter
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, get_current_span, set_span_in_context
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    NonRecordingSpan,
+    Span,
+    SpanKind,
+    StatusCode,
+    get_current_span,
+    set_span_in_context,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.trace.status import Status
 
-from otel_injection import contexts, ours, report
+from otel_injection import contexts, ours, report, tracing
+from otel_injection.later import Later
+from otel_injection.pipeline import PIPELINE
 from otel_injection.serving import asgi_attributes, asgi_routes
-from otel_injection.serving.asgi_attributes import Conventions, content_length, number, of_duration
+from otel_injection.serving.asgi_attributes import content_length, number
+from otel_injection.serving.asgi_kinds import Kinds
 
 _KNOWN = ("0.66b",)
 """Releases of upstream's middleware that this one stands in for."""
@@ -76,14 +87,13 @@ async def call(self: Any, scope: Any, receive: Any, send: Any) -> None:
 
 def _is_usual(middleware: Any) -> bool:
     """Return whether a middleware was made without what only upstream's code does."""
-    conventions = middleware.__dict__.get("_otel_injection")
-    if conventions is None:
+    kinds = middleware.__dict__.get("_otel_injection")
+    if kinds is None:
         usual = type(middleware) is asgi.OpenTelemetryMiddleware and not any(
             getattr(middleware, each) for each in _HOOKS
         )
-        conventions = Conventions(middleware._sem_conv_opt_in_mode) if usual else False
-        middleware._otel_injection = conventions
-    return conventions is not False
+        kinds = middleware._otel_injection = Kinds(middleware) if usual else False
+    return kinds is not False
 
 
 class _Headers(Getter[dict[str, list[str]]]):
@@ -117,9 +127,8 @@ class Request:
         self._middleware = middleware
         self._scope = scope
         self._span: Any = None
-        self._sends = ""
+        self._told: dict[str, Any] = {}
         self._trailers = False
-        self._conventions: Conventions = middleware._otel_injection
         current = contexts.get_current()
         self.within = bool(current) and (
             any(current.get(each) for each in _SUPPRESSED) or get_current_span(current) is not INVALID_SPAN
@@ -134,90 +143,91 @@ class Request:
         """Whether the settings exclude its URL."""
         if self.excluded:
             return
+        PIPELINE.current()  # notices a fork by C code, for all that is done for this request
+        kinds: Kinds = middleware._otel_injection
+        self._conventions = kinds.conventions
         self._name, more = middleware.default_span_details(scope)
-        self._attributes = self._conventions.of_request(scope, headers, place)
-        self._attributes.update(more)
-        self._active = self._conventions.of_active(self._attributes)
+        self._kind = kinds.of(scope, headers, place, more)
+        self._later = Later(partial(self._kind.attributes, scope, headers, place))
         self._parent = _remote_parent(scope, headers)
 
     async def serve(self, began: float, receive: Any, send: Any) -> None:
         """Have the app serve it."""
-        middleware, attributes = self._middleware, self._attributes
+        middleware, later = self._middleware, self._later
         token = contexts.attach(self._parent)
         try:
-            self._span = span = middleware.tracer.start_span(
-                name=self._name, context=self._parent, kind=SpanKind.SERVER, start_time=None, attributes=attributes
-            )
-            middleware.active_requests_counter.add(1, self._active)
+            tracer = self._tracer()
+            attributes: Any = later if getattr(tracer, "takes_later", False) else later.made()
+            self._span = span = tracer.start_span(self._name, self._parent, SpanKind.SERVER, attributes)
+            self._kind.active.measure(1)
+            self._records = type(span) is not NonRecordingSpan
+            self._tells = not middleware.exclude_send_span and (self._records or not _skips(tracer, span))
             self._complete()
         except ours() as error:
             _failed(error)
-            detach(token)
+            contexts.detach(token)
             await middleware.app(self._scope, receive, send)
             return
+        self._receive, self._send = receive, send
         try:
             current = contexts.attach(contexts.with_span(span, contexts.get_current()))
             try:
-                await middleware.app(self._scope, self._receiving(receive), self._sending(send))
+                await middleware.app(
+                    self._scope, receive if middleware.exclude_receive_span else self.receive, self.send
+                )
             except Exception as error:
                 if isinstance(span, Span) and span.is_recording():
                     span.record_exception(error)
                     span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
                 raise
             finally:
-                detach(current)
+                contexts.detach(current)
         finally:
             try:
                 self._measure(perf_counter() - began)
             except ours() as error:
                 _failed(error)
-            detach(token)
+            contexts.detach(token)
             if span.is_recording():
                 span.end()
 
+    def _tracer(self) -> Any:
+        tracer = self._middleware.tracer
+        return tracer.resolved() if type(tracer) is tracing.Tracer else tracer
+
     def _complete(self) -> None:
         """Give a span that records its attributes again, as upstream does, where they are others by now."""
-        span, attributes = self._span, self._attributes
+        span, attributes = self._span, self._later.value
         held = getattr(getattr(span, "_attributes", None), "_dict", None)
-        if held != attributes and span.is_recording():
+        if held is not attributes and held != attributes and span.is_recording():
             for key, value in attributes.items():
                 span.set_attribute(key, value)
 
-    def _receiving(self, receive: Any) -> Any:
-        if self._middleware.exclude_receive_span:
-            return receive
-        start = self._middleware.tracer.start_as_current_span
-        name = f"{self._name} {self._scope['type']} receive"
+    async def receive(self) -> Any:
+        """Stand in for the server's function."""
+        with self._middleware.tracer.start_as_current_span(f"{self._name} {self._scope['type']} receive") as span:
+            message = await self._receive()
+            if span.is_recording():
+                span.set_attribute("asgi.event.type", message["type"])
+        return message
 
-        async def otel_receive() -> Any:
-            with start(name) as span:
-                message = await receive()
-                if span.is_recording():
-                    span.set_attribute("asgi.event.type", message["type"])
-            return message
-
-        return _standing_for(otel_receive, receive)
-
-    def _sending(self, send: Any) -> Any:
-        async def otel_send(message: Any) -> None:
-            try:
-                self._tell(message)
-            except ours() as error:
-                _failed(error)
-            await send(message)
-            if self._ends(message):
-                self._span.end()
-
-        self._sends = f"{self._name} {self._scope['type']} send"
-        return _standing_for(otel_send, send)
+    async def send(self, message: Any) -> None:
+        """Stand in for the server's function."""
+        try:
+            self._tell(message)
+        except ours() as error:
+            _failed(error)
+        await self._send(message)
+        if self._ends(message):
+            self._span.end()
 
     def _tell(self, message: Any) -> None:
         """Make the span of a message that is sent, and tell the request's span of it."""
         middleware, kind = self._middleware, message["type"]
         starts = kind == "http.response.start"
         status = message["status"] if starts else None
-        if not middleware.exclude_send_span:
-            sending = middleware.tracer.start_span(self._sends)
+        if self._tells:
+            sending = self._tracer().start_span(f"{self._name} {self._scope['type']} send")
             if sending.is_recording():
                 if starts:
                     self._trailers = message.get("trailers", False)
@@ -226,7 +236,7 @@ class Request:
                 self._conventions.of_answer(sending, {}, status)
             sending.end()
         if status:
-            self._conventions.of_answer(self._span, self._attributes, status)
+            self._conventions.of_answer(self._span, self._told, status)
         propagator: Any = _response_propagator()
         if propagator:
             propagator.inject(message, context=set_span_in_context(self._span, Context()), setter=asgi.asgi_setter)
@@ -243,29 +253,21 @@ class Request:
 
     def _measure(self, seconds: float) -> None:
         """Record what there is to be measured of it."""
-        own = self._middleware
-        target = asgi._collect_target_attribute(self._scope)
-        context = contexts.with_span(self._span, contexts.get_current())
-        if own.duration_histogram_old:
-            told = of_duration(self._attributes, new=False)
-            if target:
-                told["http.target"] = target
-            own.duration_histogram_old.record(max(round(seconds * 1000), 0), told, context=context)
-            self._measure_sizes(own.server_response_size_histogram, own.server_request_size_histogram, told, context)
-        if own.duration_histogram_new:
-            told = of_duration(self._attributes, new=True)
-            own.duration_histogram_new.record(max(seconds, 0), told, context=context)
-            self._measure_sizes(
-                own.server_response_body_size_histogram, own.server_request_body_size_histogram, told, context
-            )
-        own.active_requests_counter.add(-1, self._active)
-
-    def _measure_sizes(self, of_answer: Any, of_request: Any, attributes: dict[str, Any], context: Any) -> None:
-        if self._middleware.content_length_header:
-            of_answer.record(self._middleware.content_length_header, attributes, context=context)
+        span = self._span
+        measured = self._kind.measured(self._told, asgi._collect_target_attribute(self._scope))
+        if measured.old_duration is not None:
+            measured.old_duration.measure(max(round(seconds * 1000), 0), span)
+        if measured.new_duration is not None:
+            measured.new_duration.measure(max(seconds, 0), span)
+        answered = self._middleware.content_length_header
+        if answered:
+            for each in measured.answer_sizes:
+                each.measure(answered, span)
         size = self._request_size()
         if size is not None:
-            of_request.record(size, attributes, context=context)
+            for each in measured.request_sizes:
+                each.measure(size, span)
+        self._kind.active.measure(-1)
 
     def _request_size(self) -> int | None:
         headers = self._scope.get("headers")
@@ -280,12 +282,6 @@ def _failed(error: BaseException) -> None:
     report.debug(f"a request is not told of in full: {type(error).__name__}: {error}")
 
 
-def _standing_for(function: Any, original: Any) -> Any:
-    """Give a function the names of the one that it stands for, as ``functools.wraps`` does."""
-    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
-        try:
-            setattr(function, name, getattr(original, name))
-        except AttributeError:  # noqa: PERF203 - an object that is called
-            pass
-    function.__wrapped__ = original
-    return function
+def _skips(tracer: Any, span: Any) -> bool:
+    """Return whether a child of this span would not record either, and nobody would know of it."""
+    return bool(getattr(tracer, "takes_later", False) and tracer.skips(span.get_span_context()))

@@ -211,8 +211,31 @@ def test_what_is_kept_between_batches_is_bounded() -> None:
             ]
         )
     assert len(common._keys) <= 1024
-    assert len(common._pairs) <= 1024
+    assert all(0 < len(each) <= 1024 for each in common._fields.values())
+    assert len(common._met) <= 1024
     assert len(common._objects) <= 64
+
+
+def test_values_that_differ_each_time_do_not_drive_out_the_others() -> None:
+    for number in range(300):
+        same(
+            *(
+                encode([span(attributes={"path": f"/items/{number}", "m": "GET"})])
+                for encode in (encode_spans, official_spans)
+            )
+        )
+    kept = [key for each in common._fields.values() for key, _ in each if key in ("path", "m")]
+    assert kept.count("path") <= 50
+    assert kept.count("m") == 1
+
+
+@pytest.mark.parametrize(
+    "value", [1, True, 1.0, "1", b"1", 0, False, 0.0, -1, 127, 128, 16383, 16384, 2097151, 2097152]
+)
+def test_equal_values_of_different_types_are_told_apart(value: object) -> None:
+    for other in ("1", 1, True, 1.0, value):
+        spans = [span(attributes={"a": other}), span(attributes={"a": value})]
+        same(encode_spans(spans), official_spans(spans))
 
 
 def test_equal_scopes_of_separate_tracers_share_a_group() -> None:
