@@ -29,7 +29,7 @@ _EXPORT_SECONDS = 20.0
 
 COMMANDS = {
     "Flask": "-m gunicorn -k gthread -w 1 --threads 4 -b 127.0.0.1:{port} --keep-alive 600 flask_app:app",
-    "FastAPI": "-m uvicorn --port {port} --log-level warning --timeout-keep-alive 600 --no-access-log fastapi_app:app",
+    "FastAPI": "fastapi_app.py {port}",
 }
 
 

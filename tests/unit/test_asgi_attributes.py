@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.instrumentation import asgi
 from opentelemetry.instrumentation._semconv import _StabilityMode
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.util.http import PARAMS_TO_REDACT, redact_url, sanitize_method
 
 from otel_injection.serving import asgi_attributes
 from otel_injection.serving.asgi_attributes import Conventions
+from otel_injection.serving.asgi_kinds import Kinds
 
 MODES = [_StabilityMode.DEFAULT, _StabilityMode.HTTP, _StabilityMode.HTTP_DUP]
 NAMES = st.sampled_from([b"host", b"Host", b"user-agent", b"USER-AGENT", b"content-length", b"traceparent", b"other"])
@@ -56,6 +58,31 @@ def test_a_request_has_the_same_attributes(mode: Any, scope: Any) -> None:
         chosen = _StabilityMode.HTTP if new else _StabilityMode.DEFAULT
         told = asgi._parse_duration_attrs(theirs, chosen)  # type: ignore[no-untyped-call]
         assert asgi_attributes.of_duration(ours, new=new) == told
+
+
+@pytest.mark.parametrize("mode", MODES)
+@settings(max_examples=200, deadline=None)
+@given(scopes=st.lists(SCOPES, min_size=1, max_size=6), routes=st.lists(st.sampled_from([None, "/", "/items/{n}"])))
+def test_what_is_looked_up_is_the_same(mode: Any, scopes: Any, routes: Any) -> None:
+    """Each request twice, and beside others: what they have in common is remembered."""
+    middleware: Any = asgi.OpenTelemetryMiddleware(None, meter_provider=NoOpMeterProvider())
+    middleware._sem_conv_opt_in_mode = mode
+    kinds = Kinds(middleware)
+    for place, scope in enumerate([*scopes, *scopes]):
+        route = routes[place % len(routes)] if routes else None
+        more = {"http.route": route} if route else {}
+        theirs = {**asgi.collect_request_attributes(scope, mode), **more}  # type: ignore[no-untyped-call]
+        headers = asgi_attributes.wanted(scope["headers"])
+        where = asgi_attributes.server_and_url(scope, headers)
+        ours = kinds.of(scope, headers, where, more)
+        for _ in range(2):
+            assert list(ours.attributes(scope, headers, where).items()) == list(theirs.items())
+        assert ours.active._attributes == asgi._parse_active_request_count_attrs(theirs, mode)  # type: ignore[no-untyped-call]
+        told = {"http.status_code": 200}
+        told_of = asgi._parse_duration_attrs({**theirs, **told}, _StabilityMode.DEFAULT)  # type: ignore[no-untyped-call]
+        measured = ours.measured(told, "/target").old_duration
+        if measured is not None:
+            assert measured._attributes == {**told_of, "http.target": "/target"}
 
 
 @pytest.mark.parametrize("mode", MODES)

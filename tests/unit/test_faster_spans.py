@@ -42,6 +42,7 @@ from opentelemetry.trace.status import Status, StatusCode
 
 from otel_injection import contexts
 from otel_injection.faster import deciding, spans
+from otel_injection.later import Later, Plain
 
 
 class _Ids(IdGenerator):
@@ -363,3 +364,102 @@ def test_a_disabled_tracer_makes_no_span() -> None:
 
 def test_the_api_is_known() -> None:
     assert contexts.is_known()
+
+
+def _counted(made: list[Any]) -> Later:
+    def make() -> dict[str, Any]:
+        made.append(None)
+        return Plain({"a": 1, "b": "two"})
+
+    return Later(make)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "times"), [(ALWAYS_OFF, 0), (DEFAULT_OFF, 0), (ALWAYS_ON, 1), (TraceIdRatioBased(0), 0), (_Adding(), 1)]
+)
+def test_attributes_are_made_where_they_are_needed(sampler: Sampler, times: int) -> None:
+    """For a span that records, and for a sampler that may look at them."""
+    tracer = _tracer(spans.Processors())
+    tracer.sampler = sampler
+    made: list[Any] = []
+    span = spans.start_span(tracer, "name", attributes=_counted(made))
+    assert len(made) == times
+    if span.is_recording():
+        assert {"a": 1, "b": "two"}.items() <= dict(span.attributes).items()
+
+
+@pytest.mark.parametrize("limit", [None, 1, 2])
+def test_attributes_that_are_given_away_obey_the_limits(limit: int | None) -> None:
+    tracer = _tracer(spans.Processors())
+    tracer._span_limits = SpanLimits(max_span_attributes=limit or SpanLimits.UNSET)
+    span = spans.start_span(tracer, "name", attributes=_counted([]))
+    assert len(span.attributes) == (limit or 2)
+    assert span.dropped_attributes == (1 if limit == 1 else 0)
+
+
+def test_a_processor_that_acts_at_the_start_does_not_change_what_was_given() -> None:
+    processors = spans.Processors()
+    processors.add_span_processor(_Telling())
+    later = _counted([])
+    span = spans.start_span(_tracer(processors), "name", attributes=later)
+    assert "told" in span.attributes
+    assert later.value == {"a": 1, "b": "two"}
+
+
+def test_a_tracer_that_is_disabled_is_given_the_attributes_themselves() -> None:
+    tracer = _tracer(spans.Processors())
+    tracer._tracer_config.is_enabled = False
+    made: list[Any] = []
+    assert spans.start_span(tracer, "name", attributes=_counted(made)).is_recording() is False
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    ("sampler", "sampled", "unsampled"),
+    [(ALWAYS_ON, False, False), (ALWAYS_OFF, True, True), (DEFAULT_ON, False, True), (_Adding(), False, False)],
+)
+def test_which_children_would_not_record(sampler: Sampler, sampled: bool, unsampled: bool) -> None:
+    tracer = _tracer(spans.Processors())
+    tracer.sampler = sampler
+    spans.start_span(tracer, "looks at the sampler")
+    for flags, expected in ((1, sampled), (0, unsampled)):
+        parent = SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(flags))
+        assert spans._skips(tracer, parent) is expected
+        if expected:
+            context = api.set_span_in_context(NonRecordingSpan(parent), Context())
+            assert not spans.start_span(tracer, "child", context).is_recording()
+
+
+class _Own(InMemorySpanExporter):
+    """An exporter that counts as ours, by its module."""
+
+    __module__ = "otel_injection.otlp.test"
+
+
+def test_our_exporter_is_given_the_spans_and_a_queue_that_is_full_drops_the_oldest(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    exporter = _Own()
+    batch = BatchSpanProcessor(exporter, max_queue_size=3, max_export_batch_size=3, schedule_delay_millis=60_000)
+    queued = batch._batch_processor
+    processors = spans.Processors()
+    tracer = _tracer(processors, batch)
+    queued._worker_awaken.set = lambda: None  # type: ignore[method-assign]
+    for number in range(4):
+        spans.start_span(tracer, str(number)).end()
+    assert [each.name for each in queued._queue] == ["3", "2", "1"]
+    assert "Queue full" in caplog.text
+    del queued._worker_awaken.set
+    batch.force_flush()
+    assert [each.name for each in exporter.get_finished_spans()] == ["1", "2", "3"]
+    tracer.sampler = StaticSampler(Decision.RECORD_ONLY)
+    spans.start_span(tracer, "recorded").end()
+    assert not queued._queue
+    tracer.sampler = ALWAYS_ON
+    replaced: list[Any] = []
+    queued.emit = replaced.append  # type: ignore[assignment, method-assign]
+    spans.start_span(tracer, "replaced").end()
+    assert [each.name for each in replaced] == ["replaced"]
+    processors.add_span_processor(SimpleSpanProcessor(InMemorySpanExporter()))
+    assert processors._batch is None
+    batch.shutdown()  # type: ignore[no-untyped-call]

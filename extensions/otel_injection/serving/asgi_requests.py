@@ -24,12 +24,10 @@ from opentelemetry.instrumentation.utils import _SUPPRESS_INSTRUMENTATION_KEY_PL
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import (
-    INVALID_SPAN,
     NonRecordingSpan,
     Span,
     SpanKind,
     StatusCode,
-    get_current_span,
     set_span_in_context,
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -38,7 +36,7 @@ from opentelemetry.trace.status import Status
 from otel_injection import contexts, ours, report, tracing
 from otel_injection.later import Later
 from otel_injection.pipeline import PIPELINE
-from otel_injection.serving import asgi_attributes, asgi_routes
+from otel_injection.serving import asgi_attributes, asgi_routes, spans
 from otel_injection.serving.asgi_attributes import content_length, number
 from otel_injection.serving.asgi_kinds import Kinds
 
@@ -130,9 +128,7 @@ class Request:
         self._told: dict[str, Any] = {}
         self._trailers = False
         current = contexts.get_current()
-        self.within = bool(current) and (
-            any(current.get(each) for each in _SUPPRESSED) or get_current_span(current) is not INVALID_SPAN
-        )
+        self.within = bool(current) and (any(map(current.get, _SUPPRESSED)) or spans.has_span(current))
         """Whether it is served within a span, or where nothing is to be instrumented."""
         if self.within:
             return
@@ -271,7 +267,7 @@ class Request:
 
     def _request_size(self) -> int | None:
         headers = self._scope.get("headers")
-        if headers is self._raw_headers:
+        if headers is self._raw_headers or headers == self._raw_headers:  # Starlette makes a copy
             found = self._headers.get("content-length")
         else:
             found = asgi.asgi_getter.get(self._scope, "content-length")

@@ -16,6 +16,7 @@ from opentelemetry.trace.status import Status, StatusCode
 from otel_injection import contexts, ours
 
 _W3C = (TraceContextTextMapPropagator, W3CBaggagePropagator)
+_NONE = trace.INVALID_SPAN
 _COMMENT = "SQLCOMMENTER_ORM_TAGS_AND_VALUES"
 """Key of what instrumentations of databases may write into a comment of their statements."""
 
@@ -33,7 +34,13 @@ def with_span(span: Any) -> Context:
 
 def is_within_another() -> bool:
     """Return whether there is a current span."""
-    return contexts.get_current().get(_KEY) is not None and trace.get_current_span() is not trace.INVALID_SPAN
+    return has_span(contexts.get_current())
+
+
+def has_span(current: Context) -> bool:
+    """Return whether a context has a current span, as upstream asks: by identity, not validity."""
+    span = current.get(_KEY)
+    return span is not None and span is not _NONE and trace.get_current_span(current) is not _NONE
 
 
 def remote_parent(environ: dict[str, Any]) -> Context:
