@@ -26,28 +26,32 @@ class Excluding:
         self._search = urls._regex.search
         self._starts: dict[Any, str] = {}
         self._kinds: dict[type, bool] = {}
+        self._decided: dict[Any, bool] = {}
 
     def excludes(self, request: Any) -> bool:
         """Return whether a request's URL is excluded; one that cannot be put together is not."""
+        if "url" in request.__dict__ or not self._knows(type(request)) or request.trusted_hosts:
+            return self._decide(request, None)
+        environ = request.environ
+        server = environ.get("SERVER_NAME"), environ.get("SERVER_PORT")
+        start = request.scheme, environ.get("HTTP_HOST"), server, request.root_path
+        key = start, request.path, request.query_string
+        decided = self._decided.get(key)
+        if decided is None:
+            decided = remember(self._decided, key, self._decide(request, start))
+        return bool(decided)
+
+    def _decide(self, request: Any, start: Any) -> bool:
         try:
-            url = self._url(request)
+            url = str(request.url) if start is None else self._url(request, start)
         except (HTTPException, ValueError):  # a host that the app does not trust, a port that is no number
             return False
         return self._search(url) is not None
 
-    def _url(self, request: Any) -> str:
+    def _url(self, request: Any, key: Any) -> str:
         path, query = request.path, request.query_string
-        if (
-            "url" in request.__dict__
-            or not self._knows(type(request))
-            or request.trusted_hosts
-            or not _plain_path(path)
-            or not _plain_query(query)
-        ):
+        if not _plain_path(path) or not _plain_query(query):
             return str(request.url)
-        environ = request.environ
-        server = environ.get("SERVER_NAME"), environ.get("SERVER_PORT")
-        key = (request.scheme, environ.get("HTTP_HOST"), server, request.root_path)
         start = self._starts.get(key)
         rest = path.lstrip("/") + (f"?{query.decode()}" if query else "")
         if start is None:
