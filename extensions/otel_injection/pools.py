@@ -5,6 +5,7 @@ Servers such as gunicorn's ``gthread`` give each request to a pool.
 
 from __future__ import annotations
 
+import sys
 from concurrent import futures
 from functools import wraps
 from typing import Any
@@ -27,8 +28,9 @@ def _submitting(submit: Any) -> Any:
 
     @wraps(submit)
     def within(self: Any, /, *arguments: Any, **keywords: Any) -> Any:
-        if not arguments:
-            return submit(self, **keywords)
+        elsewhere = sys.modules.get("concurrent.futures.interpreter")
+        if not arguments or (elsewhere is not None and isinstance(self, elsewhere.InterpreterPoolExecutor)):
+            return submit(self, *arguments, **keywords)  # an interpreter of its own takes no function of ours
         current, function = contexts.get_current(), arguments[0]
 
         def wrapped_func(*arguments: Any, **keywords: Any) -> Any:

@@ -571,6 +571,20 @@ LOOKS = {
         """,
         logs=["sold"],
     ),
+    "pools of interpreters": Row(
+        f"""
+            import math
+            {SELL}
+            try:
+                from concurrent.futures import InterpreterPoolExecutor
+            except ImportError:  # Python 3.13
+                print("none")
+            else:
+                with InterpreterPoolExecutor(1) as p:
+                    print(p.submit(math.sqrt, 4).result(), list(p.map(math.sqrt, [9])))
+        """,
+        logs=["sold"],
+    ),
     "threads and tasks of a pool": Row(
         f"""
             import concurrent.futures as c, threading
