@@ -84,9 +84,12 @@ class Instrumentation:
             if options is None:
                 record.library(self.name, "skipped", f"{configuration.VARIABLE} switches it off")
                 return
+            from otel_injection import replacements
             from otel_injection.distro import Distro
 
+            replacements.before(self.name)
             Distro().load_instrumentor(self, skip_dep_check=True, **options)
+            replacements.after(self.name)
             report.debug(f"{self.name}: instrumented")
             record.library(self.name, "instrumented", installed)
         except configuration.Refused as refused:

@@ -110,10 +110,10 @@ def _shorten_submitting() -> None:
 
 
 def _look_further_for_the_caller() -> None:
-    """Let Pyramid's configurator find the app's package: wrapt without its extension puts one more frame between."""
+    """Let Pyramid's configurator find the app's package: wrapt in Python and ``fallback`` put frames between."""
     from opentelemetry.instrumentation import pyramid
 
-    pyramid.CALLER_LEVELS = 3
+    pyramid.CALLER_LEVELS = 4
 
 
 def _before_first_middleware(act: Act) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import wrapt
 
-from otel_injection import hooks
+from otel_injection import fallback, hooks
 
 _DBAPI = f"{__package__}._vendor.opentelemetry.instrumentation.dbapi"
 
@@ -23,6 +23,10 @@ def complete() -> None:
     proxy.__copy__ = lambda self: copy.copy(self.__wrapped__)
     proxy.__deepcopy__ = lambda self, memo: copy.deepcopy(self.__wrapped__, memo)
     proxy.__reduce_ex__ = lambda self, protocol: self.__wrapped__.__reduce_ex__(protocol)
+    init = wrapt.FunctionWrapper.__init__
+    wrapt.FunctionWrapper.__init__ = lambda self, wrapped, wrapper, enabled=None: init(  # type: ignore[method-assign]
+        self, wrapped, fallback.guard(wrapper), enabled
+    )
     functions: tuple[Any, ...] = (wrapt.FunctionWrapper, wrapt.BoundFunctionWrapper)
     for function in functions:
         function.__copy__ = lambda self: self
@@ -55,6 +59,9 @@ def _reduce_function(self: Any, _protocol: Any) -> Any:
 
 
 def _complete_database(dbapi: Any) -> None:
+    for name in ("traced_execution", "traced_execution_async"):
+        fallback.guard_argument(dbapi.CursorTracer, name, 2)
+
     class Connection(dbapi.TracedConnectionProxy):  # type: ignore[misc]
         """The connection of sqlite3, whose code in C takes none but its own."""
 

@@ -1,0 +1,200 @@
+"""A wrapper around a function of the app that fails by itself does not fail the app's call: that goes on without it.
+
+Upstream's wrappers look at arguments, connections and results that can be anything: a mock, bytes for text, a newer
+library. What they raise is kept from the app here, where every one of them is called: if the wrapper has not called
+the function yet, it is called now; if it has, that call's outcome stands. What the function itself raises, and what a
+signal handler or another thread sends, passes as it is; see ``contain``.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from types import CellType, FunctionType
+from typing import Any
+
+from otel_injection import ours, report
+
+_NOTHING: Any = object()
+
+
+class _Call:
+    """One call of a function, as its wrapper sees it: it stands for the function, and keeps what came of it."""
+
+    __slots__ = ("error", "function", "result")
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+        self.result = _NOTHING
+        self.error: BaseException | None = None
+
+    def __call__(self, /, *arguments: Any, **keywords: Any) -> Any:
+        try:
+            result = self.result = self.function(*arguments, **keywords)
+        except BaseException as error:
+            self.result, self.error = _NOTHING, error
+            raise
+        self.error = None
+        return result
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.function, name)
+
+    def raise_error(self) -> None:
+        """Raise what the function raised, where the wrapper has lost it; it looks as if it had not."""
+        error, self.error = self.error, None
+        if error is not None:
+            context = error.__context__
+            try:
+                raise error
+            finally:
+                error.__context__ = context
+                del error
+
+
+class _AwaitedCall(_Call):
+    """The same of a function that is awaited."""
+
+    __slots__ = ()
+
+    async def __call__(self, /, *arguments: Any, **keywords: Any) -> Any:
+        try:
+            result = self.result = await self.function(*arguments, **keywords)
+        except BaseException as error:
+            self.result, self.error = _NOTHING, error
+            raise
+        self.error = None
+        return result
+
+
+def guard(wrapper: Any) -> Any:
+    """Return a wrapper for ``wrapt`` that cannot fail the call."""
+    code = getattr(inspect.unwrap(_function(wrapper)), "__code__", None)
+    if code is not None and code.co_flags & inspect.CO_COROUTINE:
+
+        async def guarded_coroutine(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            call = _AwaitedCall(wrapped)
+            keywords = kwargs and dict(kwargs)  # the wrapper may take some out
+            try:
+                try:
+                    return await wrapper(call, instance, args, kwargs)
+                except Exception as error:
+                    if error is call.error or not ours():
+                        raise
+                    tell(wrapper, error)
+                call.raise_error()
+                return await wrapped(*args, **keywords) if call.result is _NOTHING else call.result
+            finally:
+                call.result, call.error = _NOTHING, None  # an error holds its frames, and the wrapper may keep the call
+
+        return guarded_coroutine
+
+    def guarded(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        call = _Call(wrapped)
+        keywords = kwargs and dict(kwargs)
+        try:
+            try:
+                return wrapper(call, instance, args, kwargs)
+            except Exception as error:
+                if error is call.error or not ours():
+                    raise
+                tell(wrapper, error)
+            call.raise_error()
+            return wrapped(*args, **keywords) if call.result is _NOTHING else call.result
+        finally:
+            call.result, call.error = _NOTHING, None
+
+    return guarded
+
+
+def guard_replacement(owner: Any, name: str, variable: str) -> None:
+    """Guard a function that upstream has put in another's place, which it knows by a variable that it closes over."""
+    replacement: Any = getattr(owner, name)
+    place = replacement.__code__.co_freevars.index(variable)
+    cells = replacement.__closure__
+    original = cells[place].cell_contents
+
+    def wrapper(call: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        closure = (*cells[:place], CellType(call), *cells[place + 1 :])
+        function = FunctionType(replacement.__code__, replacement.__globals__, name, replacement.__defaults__, closure)
+        function.__kwdefaults__ = replacement.__kwdefaults__
+        return function(*args, **kwargs)
+
+    wrapper.__module__ = replacement.__globals__["__name__"]  # its own says whose place it takes
+    guarded = guard(wrapper)
+
+    @functools.wraps(replacement)
+    def guarded_replacement(*args: Any, **kwargs: Any) -> Any:
+        return guarded(original, None, args, kwargs)
+
+    setattr(owner, name, guarded_replacement)
+
+
+def guard_argument(owner: Any, name: str, place: int, given: Callable[[Any], Any] | None = None) -> None:
+    """Guard a function of upstream's that is given the app's function as an argument.
+
+    ``given`` picks, of all arguments, those that the app's function is to be called with: by default, what follows it.
+    """
+    setattr(owner, name, guarding_argument(getattr(owner, name), place, given or (lambda args: args[place + 1 :])))
+
+
+def guarding_argument(replaced: Any, place: int, given: Callable[[Any], Any]) -> Any:
+    """Return what stands in for such a function."""
+
+    def wrapper(call: Any, args: Any, _given: Any, kwargs: Any) -> Any:
+        return replaced(*args[:place], call, *args[place + 1 :], **kwargs)
+
+    async def awaited(call: Any, args: Any, given: Any, kwargs: Any) -> Any:
+        return await wrapper(call, args, given, kwargs)
+
+    wrapper.__module__ = awaited.__module__ = replaced.__globals__["__name__"]
+    guarded = guard(awaited if inspect.iscoroutinefunction(replaced) else wrapper)
+
+    @functools.wraps(replaced)
+    def guarded_function(*args: Any, **kwargs: Any) -> Any:
+        return guarded(args[place], args, given(args), kwargs)
+
+    return guarded_function
+
+
+def guarding_listener(listener: Any, instead: Callable[..., Any] = lambda *_, **__: None) -> Any:
+    """Return what stands in for a function of upstream's that is called beside the app's.
+
+    Where it fails, ``instead`` says what it returns.
+    """
+
+    @functools.wraps(listener)
+    def guarded_listener(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return listener(*args, **kwargs)
+        except ours(Exception) as error:
+            tell(listener, error)
+        return instead(*args, **kwargs)
+
+    @functools.wraps(listener)
+    async def guarded_coroutine(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await listener(*args, **kwargs)
+        except ours(Exception) as error:
+            tell(listener, error)
+        return instead(*args, **kwargs)
+
+    return guarded_coroutine if inspect.iscoroutinefunction(listener) else guarded_listener
+
+
+def _function(wrapper: Any) -> Any:
+    while isinstance(wrapper, functools.partial):
+        wrapper = wrapper.func
+    return wrapper
+
+
+def tell(wrapper: Any, error: BaseException) -> None:
+    """Say that something went without its span."""
+    try:
+        module = str(getattr(_function(wrapper), "__module__", "")).partition(".instrumentation.")[2] or "a library"
+        name = module.partition(".")[0]
+        kind = type(error).__name__
+        report.say(f"{name}: a call went on without its instrumentation: {kind}: {error}", kind=f"call {name} {kind}")
+    except ours():
+        pass
