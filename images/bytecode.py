@@ -44,7 +44,7 @@ RARE = (
     "otel_injection.configuration.",
     "otel_injection.doctor.",
 )
-"""Packages that few processes import: compressed. A configuration file takes 1.3 ms more for it."""
+"""Packages whose modules few processes import: these are compressed. A configuration file takes 1.3 ms more for it."""
 
 _FILENAME = "-"
 """The file's name in all code objects: who imports them, Python or ``otel_injection.bundle``, puts in the real one."""
@@ -109,7 +109,7 @@ def compile_tree(tree: Path) -> None:
                 _write(path, contents[module])
         inside = {each.name: (contents[each], each.package) for each in modules if each.path not in ALONE}
         first = [each for each in FIRST if each in inside]
-        rare = [each for each in inside if f"{each}.".startswith(RARE)]
+        rare = [each for each in inside if each.startswith(RARE)]
         _write(_bundle(tree, python), bundle.pack(PYTHONS[python], inside, first, rare))
 
 
