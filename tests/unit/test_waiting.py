@@ -58,6 +58,7 @@ def test_modules_that_every_process_needs_import_nothing_at_once_but_each_other(
                 assert set(imported) <= {
                     "__future__",
                     "_frozen_importlib_external",
+                    "_thread",
                     "_imp",
                     "marshal",
                     "os",
