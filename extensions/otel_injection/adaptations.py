@@ -35,12 +35,9 @@ def when_ready(name: str, act: Act) -> None:
         from otel_injection import grpc_calls
 
         grpc_calls.instrument(name, act)
-    elif name == "threading":
+    elif name in _AFTERWARDS:
         act()
-        _shorten_submitting()
-    elif name == "pyramid":
-        act()
-        _look_further_for_the_caller()
+        _AFTERWARDS[name](name)
     else:
         act()
 
@@ -103,17 +100,33 @@ def _shorten_requests(name: str) -> None:
         report.say(f"{name}: requests take the long way: {type(error).__name__}: {error}")
 
 
-def _shorten_submitting() -> None:
+def _shorten_submitting(_name: str) -> None:
     from otel_injection import pools
 
     pools.shorten()
 
 
-def _look_further_for_the_caller() -> None:
+def _look_further_for_the_caller(_name: str) -> None:
     """Let Pyramid's configurator find the app's package: wrapt in Python and ``fallback`` put frames between."""
     from opentelemetry.instrumentation import pyramid
 
     pyramid.CALLER_LEVELS = 4
+
+
+def _keep_headers(name: str) -> None:
+    from otel_injection import kafka_headers
+
+    kafka_headers.replace(name)
+
+
+_AFTERWARDS = {
+    "aiokafka": _keep_headers,
+    "confluent_kafka": _keep_headers,
+    "kafka": _keep_headers,
+    "pyramid": _look_further_for_the_caller,
+    "threading": _shorten_submitting,
+}
+"""What is done once an instrumentation has acted."""
 
 
 def _before_first_middleware(act: Act) -> None:

@@ -1,0 +1,32 @@
+"""The headers of Kafka messages, into which upstream puts the context of a trace.
+
+It adds to the app's own list. Where an app sends the same list again, it would grow with each message.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+_SETTERS = {"aiokafka": "AIOKafkaContextSetter", "confluent_kafka": "KafkaContextSetter", "kafka": "KafkaContextSetter"}
+"""The class that does so, by instrumentation."""
+
+
+def replace(name: str) -> None:
+    """Let a list hold the context of the newest message alone, once an instrumentation has acted."""
+    from opentelemetry import instrumentation
+
+    utils = sys.modules.get(f"{instrumentation.__name__}.{name}.utils")
+    setter: Any = getattr(utils, _SETTERS[name], None)
+    if setter is not None:
+        setter.set = _once(setter.set)
+
+
+def _once(append: Callable[..., None]) -> Callable[..., None]:
+    def put(self: Any, carrier: Any, key: Any, value: Any) -> None:
+        if isinstance(carrier, list):
+            carrier[:] = [each for each in carrier if each[0] != key]
+        append(self, carrier, key, value)
+
+    return put
