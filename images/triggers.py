@@ -65,6 +65,7 @@ WAITING: dict[str, tuple[str, ...]] = {
     "billiard.pool": ("lifecycle.celery:hook",),
     "billiard.util": ("lifecycle.multiprocessing:hook",),
     "celery.concurrency.prefork": ("lifecycle.supervising:hook",),
+    "eventlet": ("lifecycle.gevent:hook_eventlet",),
     "gevent.monkey": ("lifecycle.gevent:hook",),
     "gunicorn.arbiter": ("lifecycle.gunicorn:hook_arbiter", "lifecycle.supervising:hook"),
     "gunicorn.dirty.arbiter": ("lifecycle.supervising:hook",),

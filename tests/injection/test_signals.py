@@ -185,10 +185,16 @@ def test_a_handler_that_raises_during_the_last_export_is_not_heard_of(runner: Ru
     assert "Traceback" not in done.stderr
 
 
-def test_gevents_greenlets_end_as_threads_do(framework_runner: Runner, receiver: Receiver) -> None:
+GREEN = {
+    "gevent": "from gevent import monkey; monkey.patch_all()",
+    "eventlet": "import eventlet; eventlet.monkey_patch()",
+}
+
+
+@pytest.mark.parametrize("library", GREEN)
+def test_greenlets_end_as_threads_do(framework_runner: Runner, receiver: Receiver, library: str) -> None:
     source = f"""
-    from gevent import monkey
-    monkey.patch_all(){WORK}{BY_OTHERS}
+    {GREEN[library]}{WORK}{BY_OTHERS}
     import threading
     working = threading.Thread(target=work, args=("in a greenlet",))
     working.start()
@@ -202,17 +208,22 @@ def test_gevents_greenlets_end_as_threads_do(framework_runner: Runner, receiver:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_gevents_processes_export_when_they_end(framework_runner: Runner, receiver: Receiver, host: str) -> None:
-    """Its threads look up hosts, and Python 3.12 starts none when it ends."""
+@pytest.mark.parametrize("library", GREEN)
+def test_processes_of_greenlets_export_when_they_end(
+    framework_runner: Runner, receiver: Receiver, library: str, host: str
+) -> None:
+    """gevent's threads look up hosts, and Python 3.12 starts none when it ends."""
     source = f"""
-    from gevent import monkey
-    monkey.patch_all(){WORK}
-    work("only")
+    {WORK}
+    work("before")
+    {GREEN[library]}
+    work("after")
     """
     endpoint = receiver.endpoint.replace("127.0.0.1", host)
     done = framework_runner.run(source, env={**HOURLY, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})
     assert (done.status, done.lines) == (0, [])
-    check_work(receiver, "only")
+    assert "Exception ignored" not in done.stderr
+    check_work(receiver, "before", "after")
 
 
 def test_a_busy_process_always_ends_by_the_signal(runner: Runner) -> None:

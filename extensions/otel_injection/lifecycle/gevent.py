@@ -1,4 +1,4 @@
-"""gevent: where it replaces threads, ours stop before and start anew after, as what it makes of them.
+"""gevent and eventlet: where they replace threads, ours stop before and start anew after, as what they make of them.
 
 A thread that was started before ends in a traceback, and a greenlet that waits for a lock of before stops all others.
 """
@@ -6,9 +6,9 @@ A thread that was started before ends in a traceback, and a greenlet that waits 
 from __future__ import annotations
 
 import sys
-from _thread import allocate_lock, start_new_thread  # as they are before gevent replaces them
+from _thread import allocate_lock, start_new_thread  # as they are before
 
-__all__ = ["allocate_lock", "hook", "spawn", "start_new_thread"]
+__all__ = ["allocate_lock", "hook", "hook_eventlet", "spawn", "start_new_thread"]
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -17,22 +17,29 @@ if TYPE_CHECKING:
 
 
 def hook(monkey: Any, _name: str) -> None:
-    """Set the hook in what patches."""
-    patch_thread = monkey.patch_thread
+    """Set the hook in gevent's module that patches."""
+    monkey.patch_thread = _around(monkey.patch_thread)
 
+
+def hook_eventlet(eventlet: Any, _name: str) -> None:
+    """Set the hook in eventlet, which has a name of its own for what its module ``patcher`` defines."""
+    eventlet.monkey_patch = eventlet.patcher.monkey_patch = _around(eventlet.patcher.monkey_patch)
+
+
+def _around(patching: Callable[..., Any]) -> Callable[..., Any]:
     def patch(*arguments: Any, **keywords: Any) -> Any:
         pipeline = getattr(sys.modules.get("otel_injection.pipeline"), "PIPELINE", None)
         if pipeline is None:
-            return patch_thread(*arguments, **keywords)
+            return patching(*arguments, **keywords)
         pipeline.before_fork()
         try:
-            return patch_thread(*arguments, **keywords)
+            return patching(*arguments, **keywords)
         finally:
             pipeline.after_patching()
 
-    patch.__name__ = patch_thread.__name__
-    patch.__doc__ = patch_thread.__doc__
-    monkey.patch_thread = patch
+    patch.__name__ = patching.__name__
+    patch.__doc__ = patching.__doc__
+    return patch
 
 
 def spawn(work: Callable[[], None]) -> bool:
