@@ -14,6 +14,7 @@ import sys
 from _thread import get_ident
 
 from otel_injection import ours, report
+from otel_injection.report import debug, say  # noqa: F401 - a report without them is noticed here
 from otel_injection.start import NAMES, Finder, give_up
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here

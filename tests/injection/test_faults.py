@@ -172,3 +172,10 @@ def test_a_payload_of_which_a_part_was_copied_leaves_the_app_alone(
         injected = runner.run(helper)
         assert (injected.status, injected.stderr) == (plain.status, plain.stderr)
     shutil.rmtree(mount)
+
+
+def test_what_later_code_reports_through_may_be_damaged_in_every_way(
+    framework_runner: Runner, copies: SimpleQueue[Path]
+) -> None:
+    """Not imported by every process; what is missing in it would be noticed in the app's own import or call."""
+    _check(framework_runner, copies, [(Path("otel_injection/report.py"), fault) for fault in FAULTS], "flask")
