@@ -38,10 +38,35 @@ def _leave_path(folder, mount):
     sys.path[:] = [each for each in sys.path if os.path.normpath(each) not in (folder, mount)]
 
 
+def _spare_the_wrapped(mount):
+    # type: (str) -> None
+    """Take the payload off the ``PYTHONPATH`` of what an app's own ``opentelemetry-instrument`` is going to become.
+
+    Upstream's ``sitecustomize`` runs there in place of this one, and the SDK beside it needs the API that it came with.
+    Our own such command adds it again. The door stays, for children.
+    """
+    if "opentelemetry-instrument" in [os.path.basename(each) for each in _arguments()[:4]]:
+        entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        os.environ["PYTHONPATH"] = os.pathsep.join([each for each in entries if os.path.normpath(each) != mount])
+
+
+def _arguments():
+    # type: () -> list[str]
+    """Return what follows the interpreter on the command line; Pythons before 3.10 do not tell."""
+    if hasattr(sys, "orig_argv"):
+        return sys.orig_argv[1:]
+    try:
+        with open("/proc/self/cmdline", "rb") as file:
+            return file.read().decode("latin-1").split("\0")[1:]
+    except (IOError, OSError):  # Python 2 has two of them
+        return []
+
+
 def _start():
     # type: () -> None
     folder, mount = _places()
     _drop_empty_entry(folder, mount)
+    _spare_the_wrapped(mount)
     _leave_path(folder, mount)
     if sys.version_info < _SUPPORTED or getattr(getattr(sys, "implementation", None), "name", "") != "cpython":
         _decline("CPython %d.%d or newer is needed, this is %s" % (_SUPPORTED + (sys.version.split()[0],)))
@@ -83,18 +108,14 @@ def _decline(reason):
 
 def _is_helper():
     # type: () -> bool
-    """Return whether this process runs ``-c`` or ``-m``; old Pythons know their arguments only later."""
-    try:
-        with open("/proc/self/cmdline", "rb") as file:
-            arguments = iter(file.read().split(b"\0")[1:])
-    except (IOError, OSError):  # Python 2 has two of them
-        return False
+    """Return whether this process runs ``-c`` or ``-m``."""
+    arguments = iter(_arguments())
     for argument in arguments:
-        if argument in (b"-W", b"-X", b"-Q"):
+        if argument in ("-W", "-X", "-Q"):
             next(arguments, None)
-        elif not argument.startswith(b"-") or argument.startswith(b"--"):
+        elif not argument.startswith("-") or argument.startswith("--"):
             return False
-        elif argument[1:2] not in (b"W", b"X", b"Q") and (b"c" in argument or b"m" in argument):
+        elif argument[1:2] not in ("W", "X", "Q") and ("c" in argument or "m" in argument):
             return True
     return False
 

@@ -217,6 +217,18 @@ def test_the_apps_own_opentelemetry_instrument_around_it_makes_no_span_twice(
     assert receiver.spans == []
 
 
+def test_what_the_apps_own_opentelemetry_instrument_becomes_finds_nothing_of_ours(old_app: Runner) -> None:
+    """An SDK of years ago fails beside our API; upstream's command is a script that some image names by its path."""
+    old_app.write("import sys, opentelemetry.trace; print(*sys.path, sep='\\n'); print(opentelemetry.trace.__file__)")
+    script = str(old_app.python.parent / "opentelemetry-instrument")
+    command = ["-W", "ignore", script, str(old_app.python), "-W", "ignore", "main.py"]
+    env = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+    plain, injected = (old_app.run(command, env=env, injected=each) for each in (False, True))
+    paths = injected.stdout.splitlines()
+    assert str(old_app.mount) not in paths
+    assert paths[-1] == plain.stdout.splitlines()[-1]
+
+
 def test_a_post_fork_hook_of_gunicorn_sets_the_sdk_up_in_the_worker(app: Runner, receiver: Receiver) -> None:
     """The recipe of OpenTelemetry's documentation."""
     app.write("import own_sdk\ndef post_fork(server, worker):\n    own_sdk.set_up()\n", "gunicorn.conf.py")
