@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import queue
 import sys
 import threading
+from _queue import Empty, SimpleQueue  # as they are: gevent can replace queues without threads
 from contextlib import suppress
 from typing import Any
 
@@ -29,7 +29,7 @@ class Event:
 
     def __init__(self) -> None:
         self._flag = False
-        self._wakers: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._wakers: SimpleQueue[None] = SimpleQueue()
 
     def is_set(self) -> bool:
         """Return whether it is set."""
@@ -43,7 +43,7 @@ class Event:
     def clear(self) -> None:
         """Take that back."""
         self._flag = False
-        with suppress(queue.Empty):
+        with suppress(Empty):
             while True:
                 self._wakers.get_nowait()
 
@@ -52,6 +52,6 @@ class Event:
         if not self._flag:
             try:
                 self._wakers.get(timeout=timeout)
-            except queue.Empty:
+            except Empty:
                 pass
         return self._flag

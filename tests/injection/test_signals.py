@@ -187,6 +187,7 @@ def test_a_handler_that_raises_during_the_last_export_is_not_heard_of(runner: Ru
 
 GREEN = {
     "gevent": "from gevent import monkey; monkey.patch_all()",
+    "gevent without threads": "from gevent import monkey; monkey.patch_all(thread=False, select=False)",
     "eventlet": "import eventlet; eventlet.monkey_patch()",
 }
 

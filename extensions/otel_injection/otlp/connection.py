@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
@@ -71,8 +72,18 @@ def take(make: Callable[[Settings, Deadline], _Kind], settings: Settings) -> _Ki
 
 def _give(make: Callable[..., Any], settings: Settings, connection: Connection) -> None:
     """Keep a connection for the next export, or close it if that cannot be or another is kept already."""
-    if not connection.reusable or _idle.setdefault(_key(make, settings), connection) is not connection:
+    if (
+        not connection.reusable
+        or _belongs_to_its_thread()
+        or _idle.setdefault(_key(make, settings), connection) is not connection
+    ):
         connection.close()
+
+
+def _belongs_to_its_thread() -> bool:
+    """Return whether no other thread can use a socket: gevent has replaced sockets, but not threads."""
+    gevent = sys.modules.get("gevent.monkey")
+    return gevent is not None and gevent.is_module_patched("socket") and not gevent.is_module_patched("threading")
 
 
 def close_idle() -> None:
