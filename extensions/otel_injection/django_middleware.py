@@ -87,7 +87,7 @@ class Middleware(_Upstream):  # type: ignore[misc]
                 vars(request)["_current_scheme_host"] = f"{request.scheme}://{request._get_raw_host()}"
             return step(request, *arguments, **keywords)
         except ours() as error:
-            fallback.tell(_Upstream.process_request, error)
+            fallback.tell(_Upstream.process_request, *fallback.described(error))
             return None
         finally:
             if not known:

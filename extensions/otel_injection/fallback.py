@@ -41,16 +41,21 @@ class _Call:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.function, name)
 
-    def raise_error(self) -> None:
-        """Raise what the function raised, where the wrapper has lost it; it looks as if it had not."""
+    def is_over(self) -> bool:
+        """Return whether the function has been called and has come to an end."""
+        return self.result is not _NOTHING or self.error is not None
+
+    def outcome(self) -> Any:
+        """Return what the function returned, or raise what it raised, which looks as if no wrapper had lost it."""
         error, self.error = self.error, None
-        if error is not None:
-            context = error.__context__
-            try:
-                raise error
-            finally:
-                error.__context__ = context
-                del error
+        if error is None:
+            return self.result
+        context = error.__context__
+        try:
+            raise error
+        finally:
+            error.__context__ = context
+            del error
 
 
 class _AwaitedCall(_Call):
@@ -71,25 +76,11 @@ class _AwaitedCall(_Call):
 def guard(wrapper: Any) -> Any:
     """Return a wrapper for ``wrapt`` that cannot fail the call."""
     code = getattr(inspect.unwrap(_function(wrapper)), "__code__", None)
-    if code is not None and code.co_flags & inspect.CO_COROUTINE:
+    is_coroutine = code is not None and code.co_flags & inspect.CO_COROUTINE
+    return _guarding_coroutine(wrapper) if is_coroutine else _guarding_function(wrapper)
 
-        async def guarded_coroutine(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-            call = _AwaitedCall(wrapped)
-            keywords = kwargs and dict(kwargs)  # the wrapper may take some out
-            try:
-                try:
-                    return await wrapper(call, instance, args, kwargs)
-                except Exception as error:
-                    if error is call.error or not ours():
-                        raise
-                    tell(wrapper, error)
-                call.raise_error()
-                return await wrapped(*args, **keywords) if call.result is _NOTHING else call.result
-            finally:
-                call.result, call.error = _NOTHING, None  # an error holds its frames, and the wrapper may keep the call
 
-        return guarded_coroutine
-
+def _guarding_function(wrapper: Any) -> Any:
     def guarded(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         call = _Call(wrapped)
         keywords = kwargs and dict(kwargs)
@@ -99,11 +90,46 @@ def guard(wrapper: Any) -> Any:
             except Exception as error:
                 if error is call.error or not ours():
                     raise
-                tell(wrapper, error)
-            call.raise_error()
-            return wrapped(*args, **keywords) if call.result is _NOTHING else call.result
+                problem = described(error)
+            if call.is_over():
+                tell(wrapper, *problem)
+                return call.outcome()
+            try:
+                result = wrapped(*args, **keywords)
+            except Exception as error:
+                _tell_unless_alike(wrapper, problem, error)
+                raise
+            tell(wrapper, *problem)
+            return result
         finally:
             call.result, call.error = _NOTHING, None
+
+    return guarded
+
+
+def _guarding_coroutine(wrapper: Any) -> Any:
+    async def guarded(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        call = _AwaitedCall(wrapped)
+        keywords = kwargs and dict(kwargs)  # the wrapper may take some out
+        try:
+            try:
+                return await wrapper(call, instance, args, kwargs)
+            except Exception as error:
+                if error is call.error or not ours():
+                    raise
+                problem = described(error)
+            if call.is_over():
+                tell(wrapper, *problem)
+                return call.outcome()
+            try:
+                result = await wrapped(*args, **keywords)
+            except Exception as error:
+                _tell_unless_alike(wrapper, problem, error)
+                raise
+            tell(wrapper, *problem)
+            return result
+        finally:
+            call.result, call.error = _NOTHING, None  # an error holds its frames, and the wrapper may keep the call
 
     return guarded
 
@@ -169,7 +195,7 @@ def guarding_listener(listener: Any, instead: Callable[..., Any] = lambda *_, **
         try:
             return listener(*args, **kwargs)
         except ours(Exception) as error:
-            tell(listener, error)
+            tell(listener, *described(error))
         return instead(*args, **kwargs)
 
     @functools.wraps(listener)
@@ -177,7 +203,7 @@ def guarding_listener(listener: Any, instead: Callable[..., Any] = lambda *_, **
         try:
             return await listener(*args, **kwargs)
         except ours(Exception) as error:
-            tell(listener, error)
+            tell(listener, *described(error))
         return instead(*args, **kwargs)
 
     return guarded_coroutine if inspect.iscoroutinefunction(listener) else guarded_listener
@@ -189,12 +215,25 @@ def _function(wrapper: Any) -> Any:
     return wrapper
 
 
-def tell(wrapper: Any, error: BaseException) -> None:
+def described(error: BaseException) -> tuple[str, str]:
+    """Return an error's kind and text, without keeping it and the frames that it holds."""
+    try:
+        return type(error).__name__, str(error)
+    except ours():
+        return type(error).__name__, ""
+
+
+def _tell_unless_alike(wrapper: Any, problem: tuple[str, str], error: Exception) -> None:
+    """Say nothing where the app's function fails of itself as its wrapper did, such as for a URL that is none."""
+    if described(error) != problem:
+        tell(wrapper, *problem)
+
+
+def tell(wrapper: Any, kind: str, text: str) -> None:
     """Say that something went without its span."""
     try:
         module = str(getattr(_function(wrapper), "__module__", "")).partition(".instrumentation.")[2] or "a library"
         name = module.partition(".")[0]
-        kind = type(error).__name__
-        report.say(f"{name}: a call went on without its instrumentation: {kind}: {error}", kind=f"call {name} {kind}")
+        report.say(f"{name}: a call went on without its instrumentation: {kind}: {text}", kind=f"call {name} {kind}")
     except ours():
         pass

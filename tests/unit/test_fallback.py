@@ -245,3 +245,15 @@ def test_one_line_says_so(capfd: pytest.CaptureFixture[str], monkeypatch: pytest
         fallback.guard(before)(Function(), None, GIVEN, {})
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("otel-injection: ")]
     assert lines == ["otel-injection: shop: a call went on without its instrumentation: AttributeError: a bug"]
+
+
+def test_nothing_is_said_where_the_function_fails_as_its_wrapper_did(
+    call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(report, "say", lambda text, **_: said.append(text))
+    for error, lines in ((AttributeError("a bug"), 0), (AttributeError("another"), 1)):
+        with pytest.raises(AttributeError) as raised:
+            call(before, Function(error))
+        assert raised.value is error
+        assert len(said) == lines
