@@ -40,7 +40,8 @@ WORK = """
 def check_work(receiver: Receiver, *names: str) -> None:
     """Require each piece of work once in every signal, and nothing else but how processes ended."""
     assert sorted(span.name for span in receiver.spans) == sorted(names)
-    records = [log for log in receiver.logs if log.scope != "opentelemetry.instrumentation.exceptions"]
+    others = ("opentelemetry.instrumentation.exceptions", "eventlet")  # which warns of Python 3.14's own locks
+    records = [log for log in receiver.logs if log.scope not in others]
     assert sorted(str(log.body) for log in records) == sorted(names)
     points = receiver.latest_points("sales")
     assert sorted(point.attributes["name"] for point in points) == sorted(names)
