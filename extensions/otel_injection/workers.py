@@ -23,6 +23,8 @@ _PATIENCE = 0.05
 """Seconds that a fork waits for the threads: one that is exporting to a slow collector takes longer, and goes on."""
 
 _halted: set[threading.Thread] = set()
+numbers: set[int] = set()
+"""The system's numbers of the threads that there may be."""
 
 
 class _Thread(threading.Thread):
@@ -38,6 +40,7 @@ class _Thread(threading.Thread):
             return
         try:
             super().start()
+            numbers.add(self.native_id or 0)
         except RuntimeError as error:
             report.debug(f"{self.name}: {error}")
 
@@ -124,6 +127,7 @@ def renew_locks(batches: Sequence[Any], readers: Sequence[Any]) -> None:
 def forget() -> None:
     """Forget, in a child, the threads that were not copied."""
     _halted.clear()
+    numbers.clear()
 
 
 def _start_exporting(batch: Any) -> bool:

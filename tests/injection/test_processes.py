@@ -8,7 +8,7 @@ import pytest
 
 from tests.injection.running import Runner
 from tests.injection.test_exit import HOURLY, WORK, check_work
-from tests.receiver import Receiver
+from tests.receiver import Behaviour, Receiver
 
 APP = """
 import logging, multiprocessing, os, subprocess, sys, threading, time
@@ -211,3 +211,22 @@ def test_isolated_interpreters_within_a_process_run_as_without_injection(runner:
     if not done.status:
         assert done.lines == []
         assert [log.body for log in receiver.logs] == ["before", "after"]
+
+
+@pytest.mark.parametrize("threads", ["", "threading.Thread(target=time.sleep, args=(1,)).start()"], ids=["none", "own"])
+def test_a_fork_beside_a_slow_export_warns_of_the_apps_own_threads_alone(
+    runner: Runner, receiver: Receiver, threads: str
+) -> None:
+    receiver.behave(Behaviour(silent=True))
+    source = f"""
+        import logging, os, threading, time, warnings
+        logging.getLogger("shop").warning("sold")
+        time.sleep(0.5)
+        {threads}
+        for _ in range(2):
+            pid = os.fork()
+            if not pid:
+                os._exit(len(warnings.filters))
+            print(os.waitpid(pid, 0)[1] >> 8, len(warnings.filters))
+    """
+    runner.compare(source, env={"OTEL_BLRP_SCHEDULE_DELAY": "100", "OTEL_INJECTION_EXIT_TIMEOUT": "0.5"})

@@ -56,6 +56,7 @@ def start_anew() -> None:
         _release_imports()
     except ours() as error:
         report.debug(f"after a fork: {type(error).__name__}: {error}")
+    _tell(_warnings(), "restore")
     _tell(_pipeline(), "after_fork")
     _tell(_signals(), "forget")
 
@@ -64,6 +65,18 @@ def before() -> None:
     """Stop what must not run beside a fork."""
     _tell(_signals(), "pause")
     _tell(_pipeline(), "before_fork")
+    _warn_of_the_apps_threads_alone()
+
+
+def _warn_of_the_apps_threads_alone() -> None:
+    workers = sys.modules.get("otel_injection.workers")
+    if workers is not None and sys.version_info >= (3, 12):
+        try:
+            from otel_injection.lifecycle import fork_warnings
+
+            fork_warnings.hush(workers.numbers, getattr(_signals(), "numbers", set()))
+        except ours() as error:
+            report.debug(f"before a fork: {type(error).__name__}: {error}")
 
 
 def after_in_parent() -> None:
@@ -73,6 +86,7 @@ def after_in_parent() -> None:
 
 
 def _go_on() -> None:
+    _tell(_warnings(), "restore")
     _tell(_pipeline(), "after_fork_in_parent")
     _tell(_signals(), "go_on")
 
@@ -83,6 +97,10 @@ def _pipeline() -> Any:
 
 def _signals() -> Any:
     return sys.modules.get("otel_injection.lifecycle.signals")
+
+
+def _warnings() -> Any:
+    return sys.modules.get("otel_injection.lifecycle.fork_warnings")
 
 
 def _tell(whom: Any, event: str) -> None:

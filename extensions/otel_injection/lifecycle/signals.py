@@ -29,6 +29,9 @@ _STOP = b"\0"
 _PATIENCE = 0.3
 """Seconds that sending may take beyond its deadline before the process ends all the same."""
 
+numbers: set[int] = set()
+"""The system's number of the thread."""
+
 _watch: Any = None
 
 
@@ -91,6 +94,7 @@ class _Watch:
 
     def _run(self) -> None:
         self._thread = get_native_id()
+        numbers.add(self._thread)
         try:
             while True:
                 byte, credentials, _, _ = self._reading.recvmsg(1, 64)
@@ -172,6 +176,7 @@ def forget() -> None:
     """Give up what is the parent's, in a child."""
     global _watch
     watch, _watch = _watch, None
+    numbers.clear()
     if watch is not None:
         watch.close()
 
