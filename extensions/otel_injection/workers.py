@@ -7,6 +7,7 @@ on Python warns of a fork beside threads, which an app without threads of its ow
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ _PATIENCE = 0.05
 
 _halted: set[threading.Thread] = set()
 numbers: set[int] = set()
-"""The system's numbers of the threads that there may be."""
+"""The system's numbers of the threads that there may be, where Python warns of a fork beside them (3.12)."""
 
 
 class _Thread(threading.Thread):
@@ -40,7 +41,8 @@ class _Thread(threading.Thread):
             return
         try:
             super().start()
-            numbers.add(self.native_id or 0)
+            if sys.version_info >= (3, 12):
+                numbers.add(self.native_id or 0)
         except RuntimeError as error:
             report.debug(f"{self.name}: {error}")
 

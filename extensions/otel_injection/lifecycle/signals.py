@@ -30,7 +30,7 @@ _PATIENCE = 0.3
 """Seconds that sending may take beyond its deadline before the process ends all the same."""
 
 numbers: set[int] = set()
-"""The system's number of the thread."""
+"""The system's number of the thread; see ``workers.numbers``."""
 
 _watch: Any = None
 
@@ -94,7 +94,8 @@ class _Watch:
 
     def _run(self) -> None:
         self._thread = get_native_id()
-        numbers.add(self._thread)
+        if sys.version_info >= (3, 12):
+            numbers.add(self._thread)
         try:
             while True:
                 byte, credentials, _, _ = self._reading.recvmsg(1, 64)
