@@ -24,9 +24,9 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanKind
 
 from benchmarks.figures import Figure
-from otel_injection.otlp.logs import encode_logs
-from otel_injection.otlp.metrics import encode_metrics
-from otel_injection.otlp.traces import encode_spans
+from otel_injection.otlp.encode_logs import encode_logs
+from otel_injection.otlp.encode_metrics import encode_metrics
+from otel_injection.otlp.encode_traces import encode_spans
 
 ROUNDS = 40
 ITEMS = 512

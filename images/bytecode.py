@@ -41,7 +41,7 @@ RARE = (
     "otel_injection._vendor.packaging.",
     "otel_injection._vendor.prometheus_client.",
     "otel_injection._vendor.yaml.",
-    "otel_injection.configuration.",
+    "otel_injection.settings.file.",
     "otel_injection.doctor.",
 )
 """Packages whose modules few processes import: these are compressed. A configuration file takes 1.3 ms more for it."""

@@ -46,7 +46,7 @@ def cheaper(node: ast.ImportFrom, name: str, ownership: Ownership) -> bytes:
         taken = ", ".join(f"{each} as {known}" for each, known in names.items())
         text = f"from {SUBSTITUTES[node.module][0]} import {taken}"
     elif list(names) == ["version"] and node.module == "packaging":
-        text = f"from otel_injection import versions as {names['version']}"
+        text = f"from otel_injection.stand_ins import for_packaging_version as {names['version']}"
     elif list(names) == ["default_timer"] and node.module == "timeit":
         text = f"from time import perf_counter as {names['default_timer']}"  # what it is
     else:

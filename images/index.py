@@ -37,33 +37,33 @@ OWN_ENTRY_POINTS = {
         "otlp_proto_http": f"{_EXPORTER}:OTLPLogExporter",
     },
     "otel_injection_span_processor": {
-        "add_attributes": f"{_PROCESSORS}.adding:AddToSpans",
-        "drop_fast": f"{_PROCESSORS}.keeping:DropFast",
-        "drop_probes": f"{_PROCESSORS}.requests:DropProbes",
-        "drop_urls": f"{_PROCESSORS}.requests:DropUrls",
-        "mask": f"{_PROCESSORS}.masking:MaskSpans",
-        "tail_sampling": f"{_PROCESSORS}.keeping:TailSampling",
+        "add_attributes": f"{_PROCESSORS}.add_attributes:AddToSpans",
+        "drop_fast": f"{_PROCESSORS}.tail_sampling:DropFast",
+        "drop_probes": f"{_PROCESSORS}.drop_requests:DropProbes",
+        "drop_urls": f"{_PROCESSORS}.drop_requests:DropUrls",
+        "mask": f"{_PROCESSORS}.mask:MaskSpans",
+        "tail_sampling": f"{_PROCESSORS}.tail_sampling:TailSampling",
     },
     "otel_injection_log_processor": {
-        "add_attributes": f"{_PROCESSORS}.adding:AddToLogs",
-        "mask": f"{_PROCESSORS}.masking:MaskLogs",
+        "add_attributes": f"{_PROCESSORS}.add_attributes:AddToLogs",
+        "mask": f"{_PROCESSORS}.mask:MaskLogs",
     },
     "otel_injection_metric_processor": {
-        "drop_attributes": f"{_PROCESSORS}.measuring:DropMetricAttributes",
-        "limit_cardinality": f"{_PROCESSORS}.measuring:LimitCardinality",
+        "drop_attributes": f"{_PROCESSORS}.of_metrics:DropMetricAttributes",
+        "limit_cardinality": f"{_PROCESSORS}.of_metrics:LimitCardinality",
     },
     "opentelemetry_resource_detector": {
-        "container": "otel_injection.container:ContainerDetector",
-        "k8s": "otel_injection.k8s:K8sDetector",
+        "container": "otel_injection.sdk.detectors.container:ContainerDetector",
+        "k8s": "otel_injection.sdk.detectors.k8s:K8sDetector",
     },
-    "opentelemetry_distro": {"distro": "otel_injection.distro:Distro"},
-    "opentelemetry_configurator": {"configurator": "otel_injection.configurator:Configurator"},
+    "opentelemetry_distro": {"distro": "otel_injection.instrumentations.distro:Distro"},
+    "opentelemetry_configurator": {"configurator": "otel_injection.sdk.from_environment:Configurator"},
 }
 """What upstream's distro and ``opentelemetry-exporter-otlp`` would register, answered by ours."""
 
 OWN_INSTRUMENTORS = {
-    "asyncio": "otel_injection.coroutines:Instrumentor",
-    "click": "otel_injection.commands:Instrumentor",
+    "asyncio": "otel_injection.instrumentations.asyncio:Instrumentor",
+    "click": "otel_injection.instrumentations.click:Instrumentor",
 }
 """By entry point name, the instrumentor of ours that takes the place of upstream's."""
 
@@ -120,11 +120,14 @@ def render(
 
 
 def render_names() -> str:
-    """Return the source of ``otel_injection/_names.py``: what each process waits for, see ``otel_injection.hooks``."""
+    """Return the source of ``otel_injection/_names.py``: what each process waits for.
+
+    See ``otel_injection.imports.hooks``.
+    """
     waiting: dict[str, tuple[str, ...]] = dict(WAITING)
     for triggers in TRIGGERS.values():
         for trigger in triggers:
-            acting = ("activation:arrived",) if trigger == triggers[-1] else ()
+            acting = ("instrumentations.activation:arrived",) if trigger == triggers[-1] else ()
             waiting[trigger] = tuple(dict.fromkeys((*waiting.get(trigger, ()), *acting)))
     for name in tuple(waiting):
         parts = name.split(".")
@@ -136,7 +139,10 @@ def render_names() -> str:
 
 
 def _parsed(requirement: str) -> tuple[str, str, tuple[tuple[str, str], ...] | None]:
-    """Return a requirement, the name in it, and its bounds if they are simple; see ``otel_injection.versions``."""
+    """Return a requirement, the name in it, and its bounds if they are simple.
+
+    See ``otel_injection.stand_ins.for_packaging_version``.
+    """
     name, marks = _NAME.match(requirement), _BOUNDS.findall(requirement)
     assert name
     bounds: list[tuple[str, str]] = []

@@ -21,11 +21,11 @@ COPIED = frozenset(
 )
 """Third-party packages of which the payload holds a private copy."""
 
-REPLACED = {"psutil": "otel_injection.procfs", "random": "otel_injection.chance"}
+REPLACED = {"psutil": "otel_injection.stand_ins.for_psutil", "random": "otel_injection.stand_ins.for_random"}
 """Packages with compiled parts, or with a state that is the app's, and what of ours stands in for them."""
 
 STAND_INS = {
-    "hpack/huffman_table.py": "from otel_injection.otlp.huffman import decode_huffman",
+    "hpack/huffman_table.py": "from otel_injection.stand_ins.for_huffman_table import decode_huffman",
     "opentelemetry/configuration/__init__.py": "",
     "yaml/__init__.py": "",
 }
@@ -54,13 +54,16 @@ LAZY = {"wrapt.synchronization": "asyncio"}
 """
 
 SUBSTITUTES = {
-    "opentelemetry.util._importlib_metadata": ("otel_injection.versions", {"version"}),
-    "packaging.version": ("otel_injection.versions", {"parse", "Version"}),
-    "packaging.requirements": ("otel_injection.requirements", {"InvalidRequirement", "Requirement"}),
-    "importlib": ("otel_injection.present", {"import_module"}),
-    "ctypes": ("otel_injection.bits", {"c_double", "c_uint64"}),
+    "opentelemetry.util._importlib_metadata": ("otel_injection.stand_ins.for_packaging_version", {"version"}),
+    "packaging.version": ("otel_injection.stand_ins.for_packaging_version", {"parse", "Version"}),
+    "packaging.requirements": (
+        "otel_injection.stand_ins.for_packaging_requirements",
+        {"InvalidRequirement", "Requirement"},
+    ),
+    "importlib": ("otel_injection.stand_ins.for_import_module", {"import_module"}),
+    "ctypes": ("otel_injection.stand_ins.for_ctypes", {"c_double", "c_uint64"}),
     "typing_extensions": (
-        "otel_injection.typing_names",
+        "otel_injection.stand_ins.for_typing_extensions",
         {"NotRequired", "ParamSpec", "Self", "TypeAlias", "TypeGuard", "TypeIs", "Unpack"}
         | {"assert_never", "deprecated", "final"},
     ),
@@ -72,10 +75,10 @@ IMPORTED_BY_NAME = frozenset(
 )
 """What instrumentations give to their library as text, for it to import: it must find the private copy."""
 
-QUIET = "otel_injection.quiet"
+QUIET = "otel_injection.stand_ins.for_warnings"
 """What private copies use for ``warnings``; see there."""
 
-ENVIRON = "otel_injection.environment"
+ENVIRON = "otel_injection.settings.environment"
 """Where private copies find ``ENVIRON``, which is their ``os.environ``; see there."""
 
 NAMESPACES = frozenset({"opentelemetry", "opentelemetry.util", "opentelemetry.propagators"})

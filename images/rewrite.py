@@ -18,7 +18,7 @@ from images.ownership import ENVIRON, LAZY, NAMESPACES, PRIVATE, QUIET, Ownershi
 
 _FROM = re.compile(rb"(from\s+)([\w.]+)")
 
-_VIEW = f"__import__('{ENVIRON}').{ENVIRON.rpartition('.')[2]}.ENVIRON".encode()
+_VIEW = f"__import__('{ENVIRON}').{ENVIRON.partition('.')[2]}.ENVIRON".encode()
 _VIEWS = {"environ": _VIEW, "getenv": _VIEW + b".get"}
 
 Edit = tuple[int, int, bytes]
@@ -93,7 +93,7 @@ def spans(source: bytes) -> Callable[[ast.stmt | ast.expr | ast.ExceptHandler], 
 
 
 def _lazily(module: str) -> bytes:
-    return f"from otel_injection import lazy; {module} = lazy.Module({module!r})".encode()
+    return f"from otel_injection.stand_ins import for_asyncio; {module} = for_asyncio.Module({module!r})".encode()
 
 
 def _replaced(node: ast.AST, name: str) -> bytes | None:

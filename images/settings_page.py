@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from images.paths import ROOT
-from otel_injection.variables import (
+from otel_injection.settings.table import (
     EXPORT,
     LIBRARIES,
     LIMITS,
@@ -18,12 +18,12 @@ from otel_injection.variables import (
     WHAT,
     Variable,
 )
-from otel_injection.variables import VARIABLES as ALL
+from otel_injection.settings.table import VARIABLES as ALL
 
 PAGE = ROOT / "docs" / "settings.md"
 
 _HEADER = """\
-<!-- Written by `./build.sh docs` from extensions/otel_injection/variables.py: change that, not this. -->
+<!-- Written by `./build.sh docs` from extensions/otel_injection/settings/table.py: change that, not this. -->
 # Settings
 
 All settings are environment variables of the app's container. What the container sets itself wins over what the

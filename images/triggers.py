@@ -7,7 +7,7 @@ library's parts is patched, that part is named, so that the other parts are not 
 
 from __future__ import annotations
 
-ACTIVE = "otel_injection.distro"
+ACTIVE = "otel_injection.instrumentations.distro"
 """Imported with the first instrumentation or the SDK: what only carries context along need not act earlier."""
 
 TRIGGERS: dict[str, tuple[str, ...]] = {
@@ -64,28 +64,28 @@ TRIGGERS: dict[str, tuple[str, ...]] = {
 WAITING: dict[str, tuple[str, ...]] = {
     "billiard.pool": ("lifecycle.celery:hook",),
     "billiard.util": ("lifecycle.multiprocessing:hook",),
-    "celery.concurrency.prefork": ("lifecycle.supervising:hook",),
-    "eventlet": ("lifecycle.gevent:hook_eventlet",),
-    "gevent.monkey": ("lifecycle.gevent:hook",),
-    "gunicorn.arbiter": ("lifecycle.gunicorn:hook_arbiter", "lifecycle.supervising:hook"),
-    "gunicorn.dirty.arbiter": ("lifecycle.supervising:hook",),
+    "celery.concurrency.prefork": ("lifecycle.supervisors:hook",),
+    "eventlet": ("lifecycle.greenlets:hook_eventlet",),
+    "gevent.monkey": ("lifecycle.greenlets:hook",),
+    "gunicorn.arbiter": ("lifecycle.gunicorn:hook_arbiter", "lifecycle.supervisors:hook"),
+    "gunicorn.dirty.arbiter": ("lifecycle.supervisors:hook",),
     "gunicorn.workers.base": ("lifecycle.gunicorn:hook",),
-    "logging": ("logging_hook:hook",),
+    "logging": ("logs.capture:hook",),
     "multiprocessing.util": ("lifecycle.multiprocessing:hook",),
-    "opentelemetry._logs._internal": ("api:offer_logger_provider",),
-    "opentelemetry.metrics._internal": ("api:offer_meter_provider",),
-    "opentelemetry.propagate": ("configuration:propagate",),
-    "opentelemetry.trace": ("api:offer_tracer_provider", "crashes:hook"),
-    "opentelemetry.util._importlib_metadata": ("entry_points:install",),
-    "uvicorn.supervisors.basereload": ("lifecycle.supervising:hook",),
-    "uvicorn.supervisors.multiprocess": ("lifecycle.supervising:hook",),
+    "opentelemetry._logs._internal": ("imports.shared_api:offer_logger_provider",),
+    "opentelemetry.metrics._internal": ("imports.shared_api:offer_meter_provider",),
+    "opentelemetry.propagate": ("settings.file:propagate",),
+    "opentelemetry.trace": ("imports.shared_api:offer_tracer_provider", "logs.uncaught:hook"),
+    "opentelemetry.util._importlib_metadata": ("imports.entry_points:install",),
+    "uvicorn.supervisors.basereload": ("lifecycle.supervisors:hook",),
+    "uvicorn.supervisors.multiprocess": ("lifecycle.supervisors:hook",),
 }
 """Which other functions of ours, in ``otel_injection``, are called when a module has been executed."""
 
 LEFT_OUT = {
     "aws-lambda": "patches the handler of a Lambda function, which is not started from a container image like this",
-    "exceptions": "otel_injection.crashes does the same without importing asyncio into every app",
-    "logging": "otel_injection.logs records what the loggers let through without a handler on the root logger",
-    "system_metrics": "otel_injection.pipeline starts it with the metrics, since it instruments no library",
+    "exceptions": "otel_injection.logs.uncaught does the same without importing asyncio into every app",
+    "logging": "otel_injection.logs.recorder records what the loggers let through without a handler on the root logger",
+    "system_metrics": "otel_injection.sdk.pipeline starts it with the metrics, since it instruments no library",
 }
 """Instrumentations of the payload that no import triggers, and why."""

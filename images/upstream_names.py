@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from images.ownership import IMPORTED_BY_NAME, PRIVATE
 
-_GET_LOGGER = b"__import__('otel_injection.journal').journal.get_logger"
+_GET_LOGGER = b"__import__('otel_injection.stand_ins.for_getlogger').stand_ins.for_getlogger.get_logger"
 
 _FOOTER = """
 for _each in list(globals().values()):
@@ -20,8 +20,8 @@ for _each in list(globals().values()):
 def replacements(tree: ast.AST, name: str) -> Iterator[tuple[ast.expr, bytes]]:
     """Yield the expressions of module ``name`` (its upstream name) to replace, and what takes their place.
 
-    A module's own logger, ``getLogger(__name__)``, leads to ``otel_injection.journal``. In OpenTelemetry's modules
-    ``__name__`` becomes a literal of the upstream name, because scope names are made of it.
+    A module's own logger, ``getLogger(__name__)``, leads to ``otel_injection.stand_ins.for_getlogger``. In
+    OpenTelemetry's modules ``__name__`` becomes a literal of the upstream name, because scope names are made of it.
     """
     real = _relative_import_calls(tree)
     for node in ast.walk(tree):

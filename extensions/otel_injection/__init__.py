@@ -6,6 +6,9 @@ This file, and ``doctor``, run on Python 3.6 and later.
 import os
 import sys
 
+MOUNT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+"""The folder of the payload."""
+
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
     from typing import Any  # noqa: F401 - in a comment that type checkers read
@@ -92,4 +95,4 @@ def begin(mount):
 
 
 if sys.version_info >= (3, 10):  # noqa: UP036 - the doctor
-    begin(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    begin(MOUNT)

@@ -1,5 +1,5 @@
 # The build writes the module from the payload's metadata: images/index.py.
-from otel_injection.versions import Requirement
+from otel_injection.stand_ins.for_packaging_version import Requirement
 
 API_VERSION: str
 INSTRUMENTATION_VERSION: str

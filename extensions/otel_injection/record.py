@@ -14,6 +14,8 @@ import os
 import sys
 import time
 
+from otel_injection import MOUNT
+
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
     from typing import Any
@@ -138,7 +140,7 @@ def _process() -> bytes:
         "since_boot": int(time.clock_gettime(time.CLOCK_BOOTTIME) * 100),
         "python": sys.version.partition(" ")[0],
         "executable": sys.executable,
-        "payload": os.path.dirname(os.path.dirname(__file__)),
+        "payload": MOUNT,
     }
     return _json(facts).encode("utf-8", "backslashreplace") + b"\n"
 

@@ -9,7 +9,7 @@ import _thread
 import os
 import sys
 
-from otel_injection import bundle, contained, guard, ours, record
+from otel_injection import MOUNT, bundle, contained, guard, ours, record
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def start(mount: str) -> None:
 
         report.debug(f"not instrumented: {reason[1]}" if reason else "waiting for the app's imports")
     if not reason and any(os.path.exists(f"{each}/opentelemetry/sdk") for each in sys.path if each != mount):
-        from otel_injection import api
+        from otel_injection.imports import shared_api
 
-        reason = api.reason_to_skip()
+        reason = shared_api.reason_to_skip()
     if reason:
         record.decide("skipped", *reason)
         bundle.uninstall()
@@ -75,14 +75,14 @@ def _wait() -> None:
     install(AFTER)
     present = sys.modules.keys() & NAMES.keys()
     if present:
-        from otel_injection import hooks
+        from otel_injection.imports import hooks
 
         hooks.catch_up(present)
 
 
 def _flush() -> None:
     """Send what is buffered, if an SDK has been thought of."""
-    if "otel_injection.pipeline" in sys.modules:
+    if "otel_injection.sdk.pipeline" in sys.modules:
         from otel_injection.lifecycle import ending
 
         ending.flush()
@@ -90,7 +90,7 @@ def _flush() -> None:
 
 def _tell(event: str) -> None:
     """Tell of a fork, if any import has been waited for: before that, there is nothing that a child could inherit."""
-    if "otel_injection.hooks" in sys.modules:
+    if "otel_injection.imports.hooks" in sys.modules:
         from otel_injection.lifecycle import forking
 
         getattr(forking, event)()
@@ -104,7 +104,7 @@ class Finder:
         if fullname not in NAMES:
             return None
         try:
-            from otel_injection.hooks import find
+            from otel_injection.imports.hooks import find
         except ours() as error:
             give_up(error)
             return None
@@ -128,9 +128,8 @@ def give_up(error: BaseException) -> None:
     if not isinstance(error, (ImportError, SyntaxError, ValueError)):  # no memory, or no file to be had, at this moment
         return
     uninstall()
-    mount = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    sys.path[:] = [each for each in sys.path if os.path.normpath(each) != mount]
-    reason = f"its files in {mount} are incomplete or damaged ({error})"
+    sys.path[:] = [each for each in sys.path if os.path.normpath(each) != MOUNT]
+    reason = f"its files in {MOUNT} are incomplete or damaged ({error})"
     try:
         record.decide("failed", "damaged", reason)
         from otel_injection.report import say  # from its source, if it is the byte code that is damaged

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_injection.variables import ELSEWHERE, PATTERNS, PROCESSORS, REGEXES, TEXT, UNUSED, VARIABLES, Variable
+from otel_injection.settings.table import ELSEWHERE, PATTERNS, PROCESSORS, REGEXES, TEXT, UNUSED, VARIABLES, Variable
 from tests.injection import pythons
 from tests.injection.running import Finished, Runner
 from tests.injection.test_exit import WORK

@@ -104,7 +104,7 @@ async def item(request):
     while frame is not None:
         files.append(frame.f_code.co_filename)
         frame = frame.f_back
-    print(any(each.endswith("serving/asgi_requests.py") for each in files))
+    print(any(each.endswith("asgi/middleware.py") for each in files))
     routes = sys.modules["otel_injection._vendor.opentelemetry.instrumentation.starlette"]._get_route_details
     print(type(routes).__module__)
     return PlainTextResponse("")
@@ -123,7 +123,7 @@ asyncio.run(app(scope, receive, send))
 
 def test_starlette_takes_the_shorter_way_without_fastapi(framework_runner: Runner, receiver: Receiver) -> None:
     done = framework_runner.run(STARLETTE)
-    assert done.stdout.split() == ["True", "otel_injection.serving.asgi_routes"], done.stderr
+    assert done.stdout.split() == ["True", "otel_injection.instrumentations.asgi.routes"], done.stderr
     assert [span.name for span in receiver.spans if span.kind == "server"] == ["GET /items"]
 
 

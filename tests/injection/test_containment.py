@@ -236,9 +236,9 @@ def test_what_the_apps_own_code_raises_when_we_call_it_is_contained_as_before(ru
 @pytest.mark.parametrize(
     "module",
     [
-        "otel_injection/logs.py",
-        "otel_injection/configurator.py",
-        "otel_injection/identity.py",
+        "otel_injection/logs/recorder.py",
+        "otel_injection/sdk/from_environment.py",
+        "otel_injection/sdk/identity.py",
         "otel_injection/_vendor/opentelemetry/sdk/trace/__init__.py",
         "otel_injection/_vendor/opentelemetry/instrumentation/sqlite3/__init__.py",
         "otel_injection/_vendor/opentelemetry/instrumentation/logging/handler.py",
@@ -266,6 +266,6 @@ def test_whose_an_exception_is_is_asked_only_when_there_is_one(runner: Runner) -
     done = runner.run("""
         import logging, sys
         logging.getLogger("shop").warning("sold")
-        print("otel_injection.logs" in sys.modules, "otel_injection.contain" in sys.modules)
+        print("otel_injection.logs.recorder" in sys.modules, "otel_injection.contain" in sys.modules)
     """)
     assert done.stdout == "True False\n"

@@ -143,7 +143,7 @@ def test_a_python_that_is_too_old_is_named(examine: Examine) -> None:
 def test_a_damaged_payload_is_named(runner: Runner, examine: Examine, copy_tree: Callable[[str], Path]) -> None:
     mount = copy_tree("damaged")
     shutil.rmtree(mount / "byte-code", ignore_errors=True)  # so that the sources count
-    (mount / "otel_injection" / "hooks.py").write_text("(")
+    (mount / "otel_injection" / "imports" / "hooks.py").write_text("(")
     for cached in mount.glob("otel_injection/__pycache__/hooks.*"):
         cached.unlink()
     env = {"PYTHONPATH": f"{mount}/opentelemetry/instrumentation/auto_instrumentation:{mount}"}

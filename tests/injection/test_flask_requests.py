@@ -42,7 +42,7 @@ SETTINGS: dict[str, Mapping[str, str]] = {
     "no telemetry": {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"},
 }
 FEW = ("old conventions", "stable conventions", "both conventions")
-SHORT, LONG = {"short:spans", "short:-"}, {"long:_decorator", "long:-"}
+SHORT, LONG = {"short:server_spans", "short:-"}, {"long:_decorator", "long:-"}
 """Who runs the app's wrapper, and whose is what holds the span; nothing does where the URL is excluded."""
 
 
@@ -129,7 +129,7 @@ def test_making_an_app_imports_no_sdk(framework_runner: Runner) -> None:
 def _compare(runner: Runner, receiver: Receiver, settings: Mapping[str, str]) -> None:
     short, ours = _run(runner, receiver, settings)
     long, theirs = _run(runner, receiver, {**settings, **UPSTREAM})
-    assert "short:spans" in _ways(short) <= SHORT
+    assert "short:server_spans" in _ways(short) <= SHORT
     assert "long:_decorator" in _ways(long) <= LONG
     assert _unlike(_answers(short), _answers(long)) == []
     assert _unlike(ours.spans, theirs.spans) == []

@@ -1,6 +1,6 @@
 """What upstream's instrumentations stumble over, and the libraries themselves do not: the app's calls go on.
 
-Each of these failed in an injected app only; see ``otel_injection.fallback``.
+Each of these failed in an injected app only; see ``otel_injection.instrumentations.fallback``.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def test_a_process_that_is_left_alone_says_why(waiting: Started, env: dict[str, 
 def test_a_damaged_payload_is_a_reason(runner: Runner, waiting: Started, copy_tree: Callable[[str], Path]) -> None:
     mount = copy_tree("damaged")
     shutil.rmtree(mount / "byte-code", ignore_errors=True)  # so that the sources count
-    (mount / "otel_injection" / "hooks.py").write_text("(")
+    (mount / "otel_injection" / "imports" / "hooks.py").write_text("(")
     for cached in mount.glob("otel_injection/__pycache__/hooks.*"):
         cached.unlink()
     runner.operator["PYTHONPATH"] = f"{mount}/opentelemetry/instrumentation/auto_instrumentation:{mount}"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_injection import environment, report
+from otel_injection import report
+from otel_injection.settings import environment
 
 
 class Said:

@@ -64,8 +64,9 @@ def _written() -> Iterator[tuple[str, str]]:
             yield match[0], f"{path.relative_to(ROOT)}:{line}"
         for match in _PATH.finditer(text):
             line = text.count("\n", 0, match.start()) + 1
-            yield match[0].removeprefix("extensions/").removesuffix(".py").strip("/").replace("/", "."), (
-                f"{path.relative_to(ROOT)}:{line}"
+            yield (
+                match[0].removeprefix("extensions/").removesuffix(".py").strip("/").replace("/", "."),
+                (f"{path.relative_to(ROOT)}:{line}"),
             )
 
 
@@ -76,7 +77,7 @@ def test_every_name_of_a_module_that_is_written_anywhere_leads_there() -> None:
 
 def test_what_imports_set_off_is_there() -> None:
     functions = {function for functions in triggers.WAITING.values() for function in functions}
-    functions.add("activation:arrived")
+    functions.add("instrumentations.activation:arrived")
     assert all(_WAITING_FUNCTION.fullmatch(each) for each in functions)
     assert [each for each in sorted(functions) if not resolves(f"otel_injection.{each}")] == []
 

@@ -4,7 +4,7 @@ import os
 import sys
 from typing import Any, Dict, List
 
-from otel_injection.doctor import diagnosis, processes, report, requests, settings
+from otel_injection.doctor import diagnosis, endpoints, output, process_settings, processes
 
 _USAGE = """usage: python {} [--json] [--no-requests] [PID ...]
 
@@ -21,7 +21,7 @@ def main(arguments: List[str], mount: str) -> int:
         print(_USAGE.format(os.path.join(mount, "doctor")).rstrip())
         return 0 if set(arguments) <= {"-h", "--help"} else 2
     found = examine(mount, pids, ask="--no-requests" not in arguments)
-    print(report.as_json(found) if "--json" in arguments else report.as_text(found))
+    print(output.as_json(found) if "--json" in arguments else output.as_text(found))
     return 0 if found["flows"] else 1
 
 
@@ -48,7 +48,7 @@ def _describe(process: processes.Process, mount: str, known: Any) -> Dict[str, A
     injected = diagnosis.injected(process)
     findings = diagnosis.diagnose(process, mount)
     answers = []  # type: List[Any]
-    if known is not None and injected and requests.possible():
+    if known is not None and injected and endpoints.possible():
         answers = _ask(environment, known)
         failed = [each for each in answers if not each.accepted]
         if failed and (not process.inherited or sdk):
@@ -71,7 +71,7 @@ def _describe(process: processes.Process, mount: str, known: Any) -> Dict[str, A
         "counts": record.get("counts", {}) if sdk else {},
         "findings": [each._asdict() for each in findings],
         "requests": [each._asdict() for each in answers],
-        "settings": settings.in_force(environment),
+        "settings": process_settings.in_force(environment),
     }
 
 
@@ -79,7 +79,7 @@ def _ask(environment: Dict[str, str], known: Any) -> List[Any]:
     names = [each for each in sorted(environment) if each.startswith("OTEL_") or each.upper().endswith("_PROXY")]
     used = tuple((each, environment[each]) for each in names)
     if used not in known:
-        known[used] = requests.send(environment)
+        known[used] = endpoints.send(environment)
     return list(known[used])
 
 
@@ -110,7 +110,7 @@ def _verdict(described: List[Dict[str, Any]], flows: bool, asked: bool) -> str:
     if flows:
         return "telemetry flows"
     text = "telemetry does not flow"
-    if asked and not requests.possible() and any(each["injected"] for each in described):
+    if asked and not endpoints.possible() and any(each["injected"] for each in described):
         text += "; no request was made, since that needs Python 3.10: run the doctor with the app's own Python"
     return text
 

@@ -7,10 +7,10 @@ import sys
 
 def watch_closely() -> None:
     """Flush at the other ends as well, in a process whose SDK has just been set up."""
-    from otel_injection.lifecycle import forking, leaving, signals
+    from otel_injection.lifecycle import forking, os_exit, signals
 
     forking.watch_returns()
-    leaving.watch()
+    os_exit.watch()
     signals.watch()
 
 
@@ -22,13 +22,13 @@ def begun() -> bool:
 
 def flush() -> None:
     """Send what is buffered and end the SDK of this process, if it has one."""
-    pipeline = sys.modules.get("otel_injection.pipeline")
+    pipeline = sys.modules.get("otel_injection.sdk.pipeline")
     if pipeline is not None:
-        from otel_injection import crashes
         from otel_injection.lifecycle import signals
-        from otel_injection.settings import exit_timeout
+        from otel_injection.logs import uncaught
+        from otel_injection.settings.early import exit_timeout
 
-        for step in (crashes.at_end, lambda: pipeline.PIPELINE.close(exit_timeout()), signals.end):
+        for step in (uncaught.at_end, lambda: pipeline.PIPELINE.close(exit_timeout()), signals.end):
             try:
                 step()
             except BaseException:  # noqa: PERF203 - of a signal handler of the app, which without us would be gone

@@ -6,7 +6,8 @@ import os
 import sys
 from _thread import get_ident
 
-from otel_injection import hooks, ours, report
+from otel_injection import ours, report
+from otel_injection.imports import hooks
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ def watch_returns() -> None:
         from functools import partial
         from itertools import starmap
 
-        from otel_injection.lifecycle import leaving
+        from otel_injection.lifecycle import os_exit
 
         for name in ("fork", "forkpty"):
-            leaving.replace(
+            os_exit.replace(
                 name, lambda original: partial(next, map(_returned, starmap(original, iter(_calling, None))))
             )
 
@@ -69,7 +70,7 @@ def before() -> None:
 
 
 def _warn_of_the_apps_threads_alone() -> None:
-    workers = sys.modules.get("otel_injection.workers")
+    workers = sys.modules.get("otel_injection.sdk.export_threads")
     if workers is not None and sys.version_info >= (3, 12):
         try:
             from otel_injection.lifecycle import fork_warnings
@@ -92,7 +93,7 @@ def _go_on() -> None:
 
 
 def _pipeline() -> Any:
-    return getattr(sys.modules.get("otel_injection.pipeline"), "PIPELINE", None)
+    return getattr(sys.modules.get("otel_injection.sdk.pipeline"), "PIPELINE", None)
 
 
 def _signals() -> Any:

@@ -64,6 +64,6 @@ def hook_arbiter(arbiter: Any, _name: str) -> None:
 
 def _set_up() -> None:
     """Set the SDK up if the app has imported anything that makes telemetry."""
-    pipeline = sys.modules.get("otel_injection.pipeline")
+    pipeline = sys.modules.get("otel_injection.sdk.pipeline")
     if pipeline is not None:
         pipeline.PIPELINE.current()

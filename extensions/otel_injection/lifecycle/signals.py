@@ -12,10 +12,10 @@ import time
 from _thread import get_native_id
 
 from otel_injection import report
-from otel_injection.descriptors import out_of_the_way
-from otel_injection.lifecycle import gevent, supervising, uwsgi
-from otel_injection.lifecycle.gevent import allocate_lock, start_new_thread
-from otel_injection.settings import exit_timeout
+from otel_injection.lifecycle import greenlets, supervisors, uwsgi
+from otel_injection.lifecycle.descriptors import out_of_the_way
+from otel_injection.lifecycle.greenlets import allocate_lock, start_new_thread
+from otel_injection.settings.early import exit_timeout
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class _Watch:
     def __init__(self) -> None:
         import _socket  # what is beneath Python's sockets, so that gevent's do not take its place
 
-        from otel_injection.lifecycle.native import Handler
+        from otel_injection.lifecycle.native_handler import Handler
 
         self.pid = os.getpid()
         pair = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
@@ -127,7 +127,7 @@ class _Watch:
                 sent.release()
 
         try:
-            if not gevent.spawn(send):
+            if not greenlets.spawn(send):
                 _start(send)
             sent.acquire(timeout=exit_timeout() + _PATIENCE)
         except Exception as error:
@@ -145,7 +145,7 @@ def watch() -> None:
     try:
         if _watch is not None and _watch.pid != os.getpid():
             forget()
-        if supervising.supervises():  # which has handlers of its own, or will have
+        if supervisors.supervises():  # which has handlers of its own, or will have
             end()
             return
         if _watch is None:
@@ -206,8 +206,8 @@ def _start(work: Callable[[], None]) -> None:
 
 
 def _hold(holding: bool) -> None:
-    sys.modules["otel_injection.pipeline"].PIPELINE.hold(holding)
+    sys.modules["otel_injection.sdk.pipeline"].PIPELINE.hold(holding)
 
 
 def _send() -> None:
-    sys.modules["otel_injection.pipeline"].PIPELINE.drain(exit_timeout())
+    sys.modules["otel_injection.sdk.pipeline"].PIPELINE.drain(exit_timeout())

@@ -45,7 +45,7 @@ def wait_for_handlers(has_set: Callable[[], bool]) -> None:
                 kind="uwsgi",
             )
         return
-    from otel_injection.lifecycle.gevent import start_new_thread
+    from otel_injection.lifecycle.greenlets import start_new_thread
 
     def wait() -> None:
         end = time.monotonic() + _PATIENCE

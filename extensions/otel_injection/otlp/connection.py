@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from otel_injection.otlp.deadline import Deadline
 from otel_injection.otlp.errors import UnprocessedError
-from otel_injection.otlp.settings import Settings
+from otel_injection.otlp.exporter_settings import Settings
 
 
 class Connection(Protocol):

@@ -26,13 +26,13 @@ from opentelemetry.sdk.metrics.view import (
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from otel_injection.otlp import settings
-from otel_injection.otlp.logs import encode_logs
-from otel_injection.otlp.metrics import encode_metrics
+from otel_injection.otlp import exporter_settings
+from otel_injection.otlp.encode_logs import encode_logs
+from otel_injection.otlp.encode_metrics import encode_metrics
+from otel_injection.otlp.encode_traces import encode_spans
+from otel_injection.otlp.exporter_settings import Report, Settings
 from otel_injection.otlp.outcome import Outcome
 from otel_injection.otlp.sender import Sender
-from otel_injection.otlp.settings import Report, Settings
-from otel_injection.otlp.traces import encode_spans
 
 Counted = Callable[[str, int, int, int, str, int], object]
 
@@ -59,7 +59,7 @@ class _Exporter:
         self.errors = 0
         self._signal = signal
         self._report = report or (lambda _: None)
-        read = given or settings.read(signal, self._report, protocol=protocol)
+        read = given or exporter_settings.read(signal, self._report, protocol=protocol)
         self._url = read.endpoint.url
         self._sender = Sender(read, self._report)
         self._shutdown = False

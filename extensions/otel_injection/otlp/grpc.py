@@ -13,9 +13,9 @@ from otel_injection.otlp import connection, problems
 from otel_injection.otlp._wire import fields
 from otel_injection.otlp.deadline import Deadline
 from otel_injection.otlp.errors import ResetError
+from otel_injection.otlp.exporter_settings import Settings
 from otel_injection.otlp.http2 import Http2Connection, Reply
 from otel_injection.otlp.outcome import Outcome, Verdict
-from otel_injection.otlp.settings import Settings
 
 _SERVICES = {"traces": "trace.v1.Trace", "metrics": "metrics.v1.Metrics", "logs": "logs.v1.Logs"}
 _CODES = """

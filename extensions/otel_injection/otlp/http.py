@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from otel_injection.otlp import connection, problems, proxy
 from otel_injection.otlp.deadline import Deadline
 from otel_injection.otlp.errors import Http2Error
+from otel_injection.otlp.exporter_settings import Settings
 from otel_injection.otlp.outcome import Outcome, Verdict
-from otel_injection.otlp.settings import Settings
 from otel_injection.otlp.stream import Reader, Stream
 
 _LARGEST_ANSWER = 64 * 1024

@@ -17,7 +17,7 @@ from hpack import hpack, table
 from otel_injection.otlp import proxy
 from otel_injection.otlp.deadline import Deadline
 from otel_injection.otlp.errors import BrokenHttp2Error, NotHttp2Error, ResetError, UnprocessedError
-from otel_injection.otlp.settings import Settings
+from otel_injection.otlp.exporter_settings import Settings
 from otel_injection.otlp.stream import Stream
 
 _LARGEST_ANSWER = 64 * 1024

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from otel_injection.otlp._wire import fields
 from otel_injection.otlp.deadline import OutOfTimeError
 from otel_injection.otlp.errors import BrokenHttp2Error, Http2Error, NotHttp2Error, ResetError
-from otel_injection.otlp.settings import Settings
+from otel_injection.otlp.exporter_settings import Settings
 
 if TYPE_CHECKING:
     from otel_injection.otlp.http import Answer

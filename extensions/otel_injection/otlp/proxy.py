@@ -7,7 +7,7 @@ from base64 import b64encode
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from otel_injection.otlp.settings import Endpoint, UnusableError
+from otel_injection.otlp.exporter_settings import Endpoint, UnusableError
 
 
 class Proxy(NamedTuple):

@@ -16,9 +16,9 @@ from opentelemetry import context
 from otel_injection.otlp import problems
 from otel_injection.otlp.deadline import Deadline, OutOfTimeError
 from otel_injection.otlp.errors import Http2Error, NotHttp2Error
+from otel_injection.otlp.exporter_settings import Report, Settings, UnusableError
 from otel_injection.otlp.http import Http
 from otel_injection.otlp.outcome import Outcome, Verdict
-from otel_injection.otlp.settings import Report, Settings, UnusableError
 
 if TYPE_CHECKING:
     from otel_injection.otlp.grpc import Grpc

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from otel_injection.otlp import tls
 from otel_injection.otlp.deadline import Deadline, OutOfTimeError
+from otel_injection.otlp.exporter_settings import Settings
 from otel_injection.otlp.proxy import Proxy
-from otel_injection.otlp.settings import Settings
 
 if TYPE_CHECKING:
     from ssl import SSLContext

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from otel_injection.otlp.settings import Settings, UnusableError
+from otel_injection.otlp.exporter_settings import Settings, UnusableError
 
 if TYPE_CHECKING:
     from ssl import SSLContext

@@ -5,6 +5,6 @@ docs/processors.md. Nothing here is imported unless a processor is chosen.
 """
 
 from otel_injection.processors.base import LogStep, MetricStep, SpanStep
-from otel_injection.processors.changing import changed
+from otel_injection.processors.ended_spans import changed
 
 __all__ = ["LogStep", "MetricStep", "SpanStep", "changed"]

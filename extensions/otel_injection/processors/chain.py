@@ -9,9 +9,9 @@ from opentelemetry.metrics import Observation
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import SpanProcessor
 
-from otel_injection import settings
-from otel_injection.processors.links import Emitting, Exporting, Link, LogLink, SamplerLink, SpanLink
-from otel_injection.processors.named import LOGS, METRICS, SPANS, left_out, makers
+from otel_injection.processors.by_name import LOGS, METRICS, SPANS, left_out, makers
+from otel_injection.processors.containment import Emitting, Exporting, Link, LogLink, SamplerLink, SpanLink
+from otel_injection.settings import early
 
 
 def span_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> SpanChain | None:
@@ -19,7 +19,7 @@ def span_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> SpanChai
 
     It consists of what ``OTEL_INJECTION_SPAN_PROCESSORS`` names, then of what is ``listed``.
     """
-    named = [*makers(SPANS, settings.names(SPANS), strict=True), *listed]
+    named = [*makers(SPANS, early.names(SPANS), strict=True), *listed]
     if not named:
         return None
     links, following = _linked(SPANS, named, SpanLink, Exporting(exporting))
@@ -28,8 +28,8 @@ def span_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> SpanChai
 
 def log_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> LogChain | None:
     """Return the chain of log processors: those named, or those of the span processors that have a counterpart."""
-    own = settings.names(LOGS)
-    named = [*makers(LOGS, own or settings.names(SPANS), strict=bool(own)), *listed]
+    own = early.names(LOGS)
+    named = [*makers(LOGS, own or early.names(SPANS), strict=bool(own)), *listed]
     if not named:
         return None
     links, following = _linked(LOGS, named, LogLink, Emitting(exporting))
@@ -38,10 +38,10 @@ def log_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> LogChain 
 
 def metric_chain(meter_provider: Any, listed: Sequence[Any] = ()) -> list[Any]:
     """Have measurements go through the steps that ``OTEL_INJECTION_METRIC_PROCESSORS`` names; return their links."""
-    from otel_injection.processors import measuring
+    from otel_injection.processors import of_metrics
 
     links = []
-    for name, maker in [*makers(METRICS, settings.names(METRICS), strict=True), *listed]:
+    for name, maker in [*makers(METRICS, early.names(METRICS), strict=True), *listed]:
         try:
             step = maker()
             step.name = name
@@ -49,7 +49,7 @@ def metric_chain(meter_provider: Any, listed: Sequence[Any] = ()) -> list[Any]:
         except Exception as error:  # noqa: PERF203 - each gets its chance
             left_out(METRICS, name, error)
     if links:
-        measuring.install(meter_provider, links)
+        of_metrics.install(meter_provider, links)
     return links
 
 

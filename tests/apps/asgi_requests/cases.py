@@ -33,7 +33,7 @@ def note_way():
     while frame is not None:
         files.add(frame.f_code.co_filename)
         frame = frame.f_back
-    short = any(name.endswith("otel_injection/serving/asgi_requests.py") for name in files)
+    short = any(name.endswith("otel_injection/instrumentations/asgi/middleware.py") for name in files)
     long = any(name.endswith("opentelemetry/instrumentation/asgi/__init__.py") for name in files)
     span = bool(context) and trace.get_current_span().get_span_context().is_valid
     ways.append(("long" if long else "short" if short else "none") + (":span" if span else ":-"))

@@ -32,7 +32,7 @@ def note_way():
     while frame is not None:
         files.add(frame.f_code.co_filename)
         frame = frame.f_back
-    short = any(name.endswith("otel_injection/serving/flask_wrapper.py") for name in files)
+    short = any(name.endswith("otel_injection/instrumentations/flask/wsgi_wrapper.py") for name in files)
     long = any(name.endswith("opentelemetry/instrumentation/flask/__init__.py") for name in files)
     activation = (
         flask.request.environ.get("opentelemetry-flask.activation_key") if flask.has_request_context() else None

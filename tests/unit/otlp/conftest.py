@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import trustme
 
+from otel_injection.otlp import exporter_settings
 from otel_injection.otlp import sender as sender_module
-from otel_injection.otlp import settings
 from otel_injection.otlp.sender import Sender
 from tests.unit.otlp.sending import Make
 
@@ -31,7 +31,7 @@ def sender(monkeypatch: pytest.MonkeyPatch, reports: list[str]) -> Iterator[Make
         environ = {f"OTEL_EXPORTER_OTLP_{name.upper()}": value for name, value in options.items()}
         complaints: list[str] = []
         environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
-        made.append(Sender(settings.read(signal, complaints.append, environ), reports.append))
+        made.append(Sender(exporter_settings.read(signal, complaints.append, environ), reports.append))
         assert not complaints
         return made[-1]
 

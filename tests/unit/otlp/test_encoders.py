@@ -32,10 +32,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, TraceFlags
 
-from otel_injection.otlp import common
-from otel_injection.otlp.logs import encode_logs
-from otel_injection.otlp.metrics import encode_metrics
-from otel_injection.otlp.traces import encode_spans
+from otel_injection.otlp import encode_common
+from otel_injection.otlp.encode_logs import encode_logs
+from otel_injection.otlp.encode_metrics import encode_metrics
+from otel_injection.otlp.encode_traces import encode_spans
 from tests.unit.otlp import strategies
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -210,10 +210,10 @@ def test_what_is_kept_between_batches_is_bounded() -> None:
                 )
             ]
         )
-    assert len(common._keys) <= 1024
-    assert all(0 < len(each) <= 1024 for each in common._fields.values())
-    assert len(common._met) <= 1024
-    assert len(common._objects) <= 64
+    assert len(encode_common._keys) <= 1024
+    assert all(0 < len(each) <= 1024 for each in encode_common._fields.values())
+    assert len(encode_common._met) <= 1024
+    assert len(encode_common._objects) <= 64
 
 
 def test_values_that_differ_each_time_do_not_drive_out_the_others() -> None:
@@ -224,7 +224,7 @@ def test_values_that_differ_each_time_do_not_drive_out_the_others() -> None:
                 for encode in (encode_spans, official_spans)
             )
         )
-    kept = [key for each in common._fields.values() for key, _ in each if key in ("path", "m")]
+    kept = [key for each in encode_common._fields.values() for key, _ in each if key in ("path", "m")]
     assert kept.count("path") <= 50
     assert kept.count("m") == 1
 

@@ -338,7 +338,7 @@ class TestHttpThatMeetsAPortForGrpc:
 
 FORKING = """
 import ctypes, os, sys
-from otel_injection.otlp import settings
+from otel_injection.otlp import exporter_settings as settings
 from otel_injection.otlp.sender import Sender
 sender = Sender(settings.read("traces", print), print)
 assert sender.send(b"").success

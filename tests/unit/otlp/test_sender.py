@@ -19,7 +19,7 @@ from opentelemetry import context
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.version import __version__
 
-from otel_injection.otlp import settings
+from otel_injection.otlp import exporter_settings
 from otel_injection.otlp.outcome import Outcome
 from otel_injection.otlp.sender import Sender
 from tests.unit.otlp import servers
@@ -49,7 +49,7 @@ def test_signals_share_a_connection(sender: Make) -> None:
     with Collector() as collector:
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
         for signal in ("traces", "metrics", "logs"):
-            each = Sender(settings.read(signal, print, environ))
+            each = Sender(exporter_settings.read(signal, print, environ))
             assert each.send(b"abc").success
         each.shutdown()
     assert [request.path for request in collector.requests] == ["/v1/traces", "/v1/metrics", "/v1/logs"]
@@ -352,7 +352,7 @@ def test_a_refused_connection_is_tried_again_until_the_deadline(sender: Make) ->
 
 FORKING = """
 import ctypes, os, sys
-from otel_injection.otlp import settings
+from otel_injection.otlp import exporter_settings as settings
 from otel_injection.otlp.sender import Sender
 sender = Sender(settings.read("traces", print))
 assert sender.send(b"parent").success
@@ -389,7 +389,7 @@ def test_a_forked_child_uses_a_connection_of_its_own(ca: trustme.CA, tmp_path: P
 
 QUIET = """
 import os, sys
-from otel_injection.otlp import settings
+from otel_injection.otlp import exporter_settings as settings
 from otel_injection.otlp.sender import Sender
 sender = Sender(settings.read("traces", print))
 assert sender.send(b"parent").success

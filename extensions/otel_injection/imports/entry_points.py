@@ -1,0 +1,69 @@
+"""Answers entry-point look-ups from the index made at build time, then from the app's own distributions.
+
+OpenTelemetry finds propagators, samplers, exporters and so on by their entry points. The payload brings no metadata of
+distributions, so that the app sees none that are not its own; the look-ups of whichever API copy is loaded, and of the
+private SDK, are answered here.
+"""
+
+from __future__ import annotations
+
+import os
+
+from otel_injection import report
+from otel_injection._index import ENTRY_POINTS
+from otel_injection.settings import file
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from typing import Any
+
+
+def install(module: Any, _name: str) -> None:
+    """Replace ``entry_points`` of ``opentelemetry.util._importlib_metadata``."""
+    original = module.entry_points
+    if getattr(original, "_otel_injection", False):
+        return
+    module.entry_points = _answering(original, module.EntryPoint, module.EntryPoints)
+
+
+def _answering(original: Callable[..., Any], entry_point: Any, collection: Any) -> Callable[..., Any]:
+    def entry_points(**params: Any) -> Any:
+        """Select entry points by ``group`` and ``name``, as ``importlib.metadata.entry_points`` does."""
+        known = ENTRY_POINTS.get(params.get("group", ""), {})
+        name = params.get("name")
+        if name in known:
+            return collection([entry_point(name, known[name], params["group"])])
+        found = list(original(**params))
+        if name is None:
+            own = [entry_point(each, target, params.get("group")) for each, target in known.items()]
+            return collection(own + [each for each in found if each.name not in known])
+        instead = None if found else _INSTEAD.get(params.get("group", ""))
+        if instead is not None:
+            # The look-up is made while the app imports OpenTelemetry's API: nothing found would be the app's error.
+            target = instead(name, known, lambda each: bool(list(original(group=params["group"], name=each))))
+            return collection([entry_point(name, target, params["group"])])
+        return collection(found)
+
+    entry_points._otel_injection = True  # type: ignore[attr-defined]
+    return entry_points
+
+
+def _propagator(name: str, known: Collection[str], is_the_apps: Callable[[str], bool]) -> str:
+    """Return what stands for an unknown propagator: nothing, or the usual ones if there would be none at all."""
+    names = [each.strip() for each in os.environ.get("OTEL_PROPAGATORS", "").split(",")]
+    left = [each for each in names if each in known or each.lower() == "none" or (each and is_the_apps(each))]
+    if name and not file.path():
+        instead = " and left out" if left else "; tracecontext,baggage is used"
+        report.say(f"OTEL_PROPAGATORS: '{name}' is unknown{instead}; known are {', '.join(sorted(known))}")
+    return "otel_injection.providers.propagators:" + ("NoPropagator" if left or name != names[0] else "usual")
+
+
+def _context(name: str, known: Mapping[str, str], _is_the_apps: object) -> str:
+    if name.strip():
+        report.say(f"OTEL_PYTHON_CONTEXT: '{name}' is unknown; contextvars_context is used")
+    return known["contextvars_context"]
+
+
+_INSTEAD: dict[str, Any] = {"opentelemetry_propagator": _propagator, "opentelemetry_context": _context}
+"""By group, what gives the target for a name that nothing answers to."""

@@ -1,0 +1,107 @@
+"""What of upstream's takes part in the app's calls without ``wrapt``, and must not fail them either; see ``fallback``.
+
+By instrumentation, what is done before it acts, and what is done then.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from otel_injection import ours, report
+from otel_injection.instrumentations import fallback
+
+
+def before(name: str) -> None:
+    """Guard what the instrumentation of this name will put in place."""
+    _guard(_BEFORE, name)
+
+
+def after(name: str) -> None:
+    """Guard what it has put in place."""
+    _guard(_AFTER, name)
+
+
+def _guard(table: Mapping[str, Callable[[], None]], name: str) -> None:
+    try:
+        if name in table:
+            table[name]()
+    except ours() as error:  # another release of the library: it is instrumented all the same
+        report.debug(f"{name}: not guarded: {type(error).__name__}: {error}")
+
+
+def _requests() -> None:
+    fallback.guard_replacement(sys.modules["requests"].Session, "send", "wrapped_send")
+
+
+def _urllib() -> None:
+    opener: Any = sys.modules["urllib.request"].OpenerDirector
+    opener.open.__defaults__ = opener.open.__wrapped__.__defaults__  # upstream's has no default timeout
+    fallback.guard_replacement(opener, "open", "opener_open")
+
+
+def _aiohttp_client() -> None:
+    from opentelemetry.instrumentation import aiohttp_client as upstream
+
+    module: Any = upstream
+    create = module.create_trace_config
+
+    def create_trace_config(*arguments: Any, **keywords: Any) -> Any:
+        config = create(*arguments, **keywords)
+        for each in (config.on_request_start, config.on_request_end, config.on_request_exception):
+            each[:] = map(fallback.guarding_listener, each)
+        return config
+
+    module.create_trace_config = create_trace_config
+
+
+def _aiohttp_server() -> None:
+    from aiohttp import web  # type: ignore[import-not-found, unused-ignore]
+    from opentelemetry.instrumentation import aiohttp_server as upstream
+
+    module: Any = upstream
+    create = module.create_aiohttp_middleware
+
+    def create_aiohttp_middleware(*arguments: Any, **keywords: Any) -> Any:
+        serve = fallback.guarding_argument(create(*arguments, **keywords), 1, lambda args: args[:1])
+
+        @web.middleware  # type: ignore[untyped-decorator, unused-ignore]
+        async def _middleware(request: Any, handler: Any) -> Any:  # by keyword: aiohttp
+            return await serve(request, handler)
+
+        return _middleware
+
+    module.create_aiohttp_middleware = create_aiohttp_middleware
+
+
+def _aiohttp_application() -> None:
+    application: Any = sys.modules["aiohttp.web"].Application
+    init = application.__init__
+
+    def __init__(self: Any, *arguments: Any, **keywords: Any) -> None:  # noqa: N807 - it takes its place
+        if "middlewares" in keywords:  # upstream adds to what is the app's, which may be a tuple
+            keywords["middlewares"] = list(keywords["middlewares"])
+        init(self, *arguments, **keywords)
+
+    application.__init__ = __init__
+
+
+def _sqlalchemy() -> None:
+    from opentelemetry.instrumentation.sqlalchemy import engine as upstream
+
+    module: Any = upstream
+    tracer = module.EngineTracer
+    tracer._before_cur_exec = fallback.guarding_listener(tracer._before_cur_exec, lambda *args, **_: args[3:5])
+    for name in ("_pool_connect", "_pool_close", "_pool_checkin", "_pool_checkout"):
+        setattr(tracer, name, fallback.guarding_listener(getattr(tracer, name)))
+    for name in ("_after_cur_exec", "_handle_error"):
+        setattr(module, name, fallback.guarding_listener(getattr(module, name)))
+
+
+_BEFORE = {
+    "aiohttp-client": _aiohttp_client,
+    "aiohttp-server": _aiohttp_server,
+    "sqlalchemy": _sqlalchemy,
+}
+_AFTER = {"aiohttp-server": _aiohttp_application, "requests": _requests, "urllib": _urllib}

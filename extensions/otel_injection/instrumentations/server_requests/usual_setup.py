@@ -1,0 +1,29 @@
+"""Whether a process's settings ask for no more than is known here; and what is said where something goes wrong."""
+
+from __future__ import annotations
+
+from otel_injection import report
+from otel_injection.settings import environment
+
+_UNKNOWN = (
+    "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST",
+    "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE",
+    "OTEL_PYTHON_INSTRUMENTATION_HTTP_CAPTURE_ALL_METHODS",
+)
+"""Settings that upstream reads at each request, and knows what to do with."""
+
+_usual: bool | None = None
+
+
+def is_usual() -> bool:
+    """Return whether none of those is set; decided at the process's first request."""
+    global _usual
+    if _usual is None:
+        _usual = not any(environment.ENVIRON.get(each) for each in _UNKNOWN)
+    return _usual
+
+
+def failed(error: BaseException) -> None:
+    """Say that something of a request's telemetry is missing."""
+    reason = f"{type(error).__name__}: {error}"
+    report.say(f"a request has not all of its telemetry: {reason}", kind=f"request {type(error).__name__}")

@@ -1,0 +1,80 @@
+"""Makes wrapt's proxies, which stand in for an app's functions and objects, do more of what these do.
+
+wrapt refuses to copy and pickle a proxy, since it cannot know what is wanted; the app wants what it gets without us.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from typing import Any
+
+import wrapt
+
+from otel_injection.imports import hooks
+from otel_injection.instrumentations import fallback
+
+_DBAPI = f"{__package__}._vendor.opentelemetry.instrumentation.dbapi"
+
+
+def complete() -> None:
+    """Add to wrapt's classes what they lack; calling it again changes nothing."""
+    proxy: Any = wrapt.BaseObjectProxy
+    proxy.__repr__ = lambda self: repr(self.__wrapped__)
+    proxy.__copy__ = lambda self: copy.copy(self.__wrapped__)
+    proxy.__deepcopy__ = lambda self, memo: copy.deepcopy(self.__wrapped__, memo)
+    proxy.__reduce_ex__ = lambda self, protocol: self.__wrapped__.__reduce_ex__(protocol)
+    init = wrapt.FunctionWrapper.__init__
+    wrapt.FunctionWrapper.__init__ = lambda self, wrapped, wrapper, enabled=None: init(  # type: ignore[method-assign]
+        self, wrapped, fallback.guard(wrapper), enabled
+    )
+    functions: tuple[Any, ...] = (wrapt.FunctionWrapper, wrapt.BoundFunctionWrapper)
+    for function in functions:
+        function.__copy__ = lambda self: self
+        function.__deepcopy__ = _deepcopy_function
+        function.__reduce_ex__ = _reduce_function
+    hooks.after(_DBAPI, _complete_database)
+
+
+def _owner(function: Any) -> Any:
+    """Return what a method is bound to, None for a function of a module, whatever it is written in."""
+    owner = getattr(function, "__self__", None)
+    return None if isinstance(owner, type(sys)) else owner
+
+
+def _deepcopy_function(self: Any, memo: Any) -> Any:
+    owner = _owner(self.__wrapped__)
+    return self if owner is None else getattr(copy.deepcopy(owner, memo), self.__name__)
+
+
+def _reduce_function(self: Any, _protocol: Any) -> Any:
+    """Return what pickles a function: the place where another process, with or without us, finds it."""
+    function = self.__wrapped__
+    owner = _owner(function)
+    if owner is not None:
+        return getattr, (owner, function.__name__)
+    found: Any = sys.modules.get(function.__module__)
+    for name in function.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return function.__qualname__ if found is self else (copy.copy, (function,))
+
+
+def _complete_database(dbapi: Any) -> None:
+    for name in ("traced_execution", "traced_execution_async"):
+        fallback.guard_argument(dbapi.CursorTracer, name, 2)
+
+    class Connection(dbapi.TracedConnectionProxy):  # type: ignore[misc]
+        """The connection of sqlite3, whose code in C takes none but its own."""
+
+        def backup(self, target: Any, **keywords: Any) -> Any:
+            return self.__wrapped__.backup(getattr(target, "__wrapped__", target), **keywords)
+
+    traced = dbapi.get_traced_connection_proxy
+
+    def get_traced_connection_proxy(connection: Any, integration: Any = None, *arguments: Any, **keywords: Any) -> Any:
+        if hasattr(type(connection), "backup"):
+            return Connection(connection, integration)
+        return traced(connection, integration, *arguments, **keywords)
+
+    dbapi.get_traced_connection_proxy = get_traced_connection_proxy
+    dbapi.TracedCursorProxy.__next__ = lambda self: next(self.__wrapped__)

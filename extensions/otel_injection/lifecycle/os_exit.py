@@ -1,0 +1,85 @@
+"""Ways to leave a process that run no ``atexit`` functions: what is buffered is sent first.
+
+They are replaced when the SDK is set up: a process without one leaves as without us. Nothing written in Python stands
+between the app and the originals: what they raise, and what is raised while they run, has no frame of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from otel_injection import report
+from otel_injection.imports import hooks
+from otel_injection.lifecycle import signals
+from otel_injection.settings.early import exit_timeout
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_watching = False
+
+
+def watch() -> None:
+    """Replace the functions, once in a process and its children by fork."""
+    global _watching
+    if not _watching:
+        _watching = True
+        replace("_exit", lambda original: _After(_close, original))
+        replace("execv", lambda original: _After(_drain, original))
+        replace("execve", lambda original: _After(_drain, original))
+        hooks.after("signal", _hook_signal)
+
+
+def replace(name: str, make: Callable[[Any], Any]) -> None:
+    """Replace a function of ``os`` where it is looked up: there, and in the module that ``os`` has it from."""
+    original = getattr(os, name)
+    replacement = make(original)
+    for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
+        setattr(replacement, attribute, getattr(original, attribute))
+    replacement.__wrapped__ = original
+    for module in (os, sys.modules[original.__module__]):
+        setattr(module, name, replacement)
+
+
+class _After:
+    """A function that is called after another one, by the interpreter itself: it asks for ``__call__``, then calls."""
+
+    def __init__(self, first: Callable[[], None], original: Any) -> None:
+        self._first = first
+        self._original = original
+
+    @property
+    def __call__(self) -> Any:
+        try:
+            self._first()
+        except Exception as error:
+            report.debug(f"leaving: {type(error).__name__}: {error}")
+        return self._original
+
+
+def _close() -> None:
+    _pipeline().close(exit_timeout())
+    signals.end()
+
+
+def _drain() -> None:
+    _pipeline().drain(exit_timeout())
+
+
+def _pipeline() -> Any:
+    return sys.modules["otel_injection.sdk.pipeline"].PIPELINE
+
+
+def _hook_signal(module: Any) -> None:
+    """Learn of ``signal.signal``, which hands what it returns to a helper: the disposition may be the default again."""
+    to_enum = module._int_to_enum
+
+    def _int_to_enum(value: Any, enumeration: Any) -> Any:
+        if enumeration is module.Handlers:
+            signals.set_again()
+        return to_enum(value, enumeration)
+
+    module._int_to_enum = _int_to_enum

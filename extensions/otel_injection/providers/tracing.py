@@ -1,0 +1,111 @@
+"""Tracers that find the process's SDK when their first span starts, and find it anew after a fork."""
+
+from __future__ import annotations
+
+from os import getpid
+from typing import Any
+
+from opentelemetry import trace as api
+
+from otel_injection import record
+from otel_injection.providers.span_blocks import CurrentSpan
+from otel_injection.sdk.pipeline import PIPELINE
+from otel_injection.settings.early import forced
+
+
+class ProxyTracerProvider(api.ProxyTracerProvider):
+    """Stands where no provider has been set.
+
+    To the app it is what is there without us, a proxy, by name as well: frameworks that trace by themselves look
+    whether a provider has been configured. ``set_tracer_provider`` replaces it, and tracers taken before follow. Two of
+    it exist: ``GLOBAL`` serves the app's own spans, ``OURS`` our instrumentations, which make no spans once the app has
+    a provider of its own.
+    """
+
+    __module__ = api.ProxyTracerProvider.__module__
+
+    def __init__(self, *, ours: bool) -> None:
+        self.ours = ours
+
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Any = None,
+    ) -> api.Tracer:
+        """Return a tracer that resolves itself when it is used."""
+        return Tracer(self, instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
+
+    @property
+    def resource(self) -> Any:
+        """The SDK's resource; read by the logging instrumentation for the service's name."""
+        state = PIPELINE.current()
+        return state.resource if state is not None else None
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Export what has ended; called by apps that know they are about to be frozen."""
+        state = PIPELINE.state
+        return bool(state.tracer_provider.force_flush(timeout_millis)) if state is not None else True
+
+
+class Tracer(api.ProxyTracer):
+    """A tracer of the process's current SDK."""
+
+    def __init__(
+        self, provider: ProxyTracerProvider, name: str, version: str | None, schema_url: str | None, attributes: Any
+    ):
+        super().__init__(name, version, schema_url, attributes)
+        self._arguments = (name, version, schema_url, attributes)
+        self._provider = provider
+        self._resolved: tuple[Any, Any, api.Tracer] = (None, None, self._noop_tracer)
+
+    def start_span(self, *arguments: Any, **keywords: Any) -> api.Span:
+        """See ``opentelemetry.trace.Tracer.start_span``."""
+        return self._tracer.start_span(*arguments, **keywords)
+
+    def start_as_current_span(self, *arguments: Any, **keywords: Any) -> Any:
+        """See ``opentelemetry.trace.Tracer.start_as_current_span``."""
+        return CurrentSpan(self._start_current, arguments, keywords)
+
+    def _start_current(self, *arguments: Any, **keywords: Any) -> Any:
+        tracer: Any = self._tracer
+        start = getattr(tracer, "_start_block", None) or tracer.start_as_current_span
+        return start(*arguments, **keywords)
+
+    def resolved(self) -> api.Tracer:
+        """Return the tracer that is behind this one, for whoever has just asked for ``PIPELINE.current()``."""
+        state, provider, tracer = self._resolved
+        if state is None or state is not PIPELINE.state or provider is not api._TRACER_PROVIDER or PIPELINE.holding:
+            return self._tracer
+        return tracer
+
+    @property
+    def _tracer(self) -> api.Tracer:
+        if PIPELINE.holding:
+            PIPELINE.wait()
+        resolved = self._resolved  # one object: another thread may be replacing it
+        state, provider = PIPELINE.state, api._TRACER_PROVIDER
+        if state is None or PIPELINE.pid != getpid():
+            state = PIPELINE.current()
+        if resolved[0] is not state or resolved[1] is not provider:
+            resolved = self._resolved = (state, provider, self._resolve(state, provider))
+        return resolved[2]
+
+    def _resolve(self, state: Any, set_provider: Any) -> api.Tracer:
+        if set_provider is not GLOBAL and set_provider is not None and not forced():
+            record.app_provider("traces", type(set_provider).__module__)
+            if self._provider.ours:
+                return self._noop_tracer
+            return set_provider.get_tracer(*self._arguments)  # type: ignore[no-any-return]
+        if state is None:
+            return self._noop_tracer
+        return state.tracer_provider.get_tracer(*self._arguments)  # type: ignore[no-any-return]
+
+
+GLOBAL = ProxyTracerProvider(ours=False)
+OURS = ProxyTracerProvider(ours=True)
+
+# Put in place without the API's "set once" guard: what the app sets, early or late, wins.
+if api._TRACER_PROVIDER is None:
+    api._TRACER_PROVIDER = GLOBAL

@@ -1,0 +1,1 @@
+"""Resource detectors of ours, by the names that ``OTEL_EXPERIMENTAL_RESOURCE_DETECTORS`` gives them."""

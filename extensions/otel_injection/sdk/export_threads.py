@@ -1,0 +1,206 @@
+"""Export threads that stop for a fork and start again after it.
+
+A child gets a copy of every lock that another thread holds at the fork, and nobody who would release it. And from 3.12
+on Python warns of a fork beside threads, which an app without threads of its own has never been told.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry.sdk import _shared_internal
+from opentelemetry.sdk._shared_internal import BatchExportStrategy, BatchProcessor
+from opentelemetry.sdk.metrics._internal import export
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+from otel_injection import ours, report
+from otel_injection.sdk import idle_threads, wakeups
+
+_PATIENCE = 0.05
+"""Seconds that a fork waits for the threads: one that is exporting to a slow collector takes longer, and goes on."""
+
+_halted: set[threading.Thread] = set()
+numbers: set[int] = set()
+"""The system's numbers of the threads that there may be, where Python warns of a fork beside them (3.12)."""
+
+
+class _Thread(threading.Thread):
+    """A thread that need not be: a process that is ending, or is at its limit, gets none.
+
+    What it would export is exported when the SDK is closed.
+    """
+
+    wanted = True
+
+    def start(self) -> None:
+        if not self.wanted:
+            return
+        try:
+            super().start()
+            if sys.version_info >= (3, 12):
+                numbers.add(self.native_id or 0)
+        except RuntimeError as error:
+            report.debug(f"{self.name}: {error}")
+
+
+class _Threading:
+    """``threading`` as ``_shared_internal`` sees it."""
+
+    Thread = _Thread
+    Event = staticmethod(wakeups.event)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(threading, name)
+
+
+def use(*, standing: bool = True) -> None:
+    """Have the SDK's batch processors and metric readers run these threads; unless ``standing``, from ``rest`` on."""
+    _Thread.wanted = standing
+    _shared_internal.threading = _Threading()  # type: ignore[attr-defined, assignment]
+    export.Thread = _Thread  # type: ignore[attr-defined]
+    BatchProcessor.worker = _export_batches  # type: ignore[method-assign]
+    PeriodicExportingMetricReader._ticker = _collect_metrics  # type: ignore[method-assign, assignment]
+
+
+def halt(batches: Sequence[Any], readers: Sequence[Any]) -> None:
+    """Stop the threads, as far as that is possible within a moment; nothing is exported for it, nothing is lost."""
+    threads = [each._worker_thread for each in batches]
+    threads += [each._daemon_thread for each in readers if getattr(each, "_daemon_thread", None) is not None]
+    threads = [each for each in threads if each.is_alive() and each is not threading.current_thread()]
+    _halted.update(threads)
+    for batch in batches:
+        batch._worker_awaken.set()
+    for reader in readers:
+        if getattr(reader, "_daemon_thread", None) is not None:
+            reader._shutdown_event.set()
+    deadline = time.monotonic() + _PATIENCE
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    while any(_leaving(each) for each in threads) and time.monotonic() < deadline:
+        time.sleep(0.0005)
+
+
+def go_on(batches: Sequence[Any], readers: Sequence[Any]) -> None:
+    """Start the threads anew; one that could not be stopped ends by itself when it has done what it is doing."""
+    _halted.difference_update([each for each in _halted if not each.is_alive()])
+    for batch in batches:
+        if not batch._shutdown:
+            batch._worker_awaken.clear()
+            if not idle_threads.rests(batch):
+                _start_exporting(batch)
+    for reader in readers:
+        if getattr(reader, "_daemon_thread", None) is not None and not reader._shutdown:
+            reader._shutdown_event.clear()
+            if not idle_threads.rests(reader):
+                _start_collecting(reader)
+
+
+def rest(batches: Sequence[Any], readers: Sequence[Any], consumer: Any) -> None:
+    """Have threads only while something waits to be exported; ``consumer`` is the SDK's consumer of measurements."""
+    halt(batches, readers)
+    _Thread.wanted = True
+    for batch in batches:
+        idle_threads.prepare(batch, batch._worker_thread)
+        batch.emit = idle_threads.recording(batch.emit, [batch], _start_exporting)
+    ticking = [each for each in readers if getattr(each, "_daemon_thread", None) is not None]
+    for reader in ticking:
+        idle_threads.prepare(reader, reader._daemon_thread)
+    if consumer is not None:
+        consumer.consume_measurement = idle_threads.recording(consumer.consume_measurement, ticking, _start_collecting)
+        consumer._reader_storages = dict(consumer._reader_storages)  # tells instruments that there is another way now
+    go_on(batches, readers)
+
+
+def renew_locks(batches: Sequence[Any], readers: Sequence[Any]) -> None:
+    """Replace what the stopped threads waited for by what ``threading`` makes now."""
+    for batch in batches:
+        batch._export_lock = threading.Lock()
+        batch._worker_awaken = wakeups.event()
+    for reader in readers:
+        if getattr(reader, "_daemon_thread", None) is not None:
+            reader._export_lock = threading.Lock()
+            reader._shutdown_event = threading.Event()
+
+
+def forget() -> None:
+    """Forget, in a child, the threads that were not copied."""
+    _halted.clear()
+    numbers.clear()
+
+
+def _start_exporting(batch: Any) -> bool:
+    batch._worker_thread = start(batch._worker_thread.name, batch.worker)
+    return batch._worker_thread.ident is not None
+
+
+def _start_collecting(reader: Any) -> bool:
+    reader._daemon_thread = start(reader._daemon_thread.name, reader._ticker)
+    return reader._daemon_thread.ident is not None
+
+
+def start(name: str, target: Any) -> threading.Thread:
+    """Start a thread, or do nothing where there can be none."""
+    thread = _Thread(name=name, target=target, daemon=True)
+    thread.start()
+    return thread
+
+
+def _leaving(thread: threading.Thread) -> bool:
+    """Return whether a thread has ended for Python but not yet for the system, which is asked by Python 3.12."""
+    return not thread.is_alive() and os.path.exists(f"/proc/self/task/{thread.native_id}")
+
+
+def _is_halted() -> bool:
+    thread = threading.current_thread()
+    if thread not in _halted:
+        return False
+    _halted.discard(thread)
+    return True
+
+
+def _export_batches(batch: Any) -> None:
+    """Do what ``BatchProcessor.worker`` does; the time of the next export outlives this thread."""
+    vars(batch).setdefault("_due", time.monotonic() + batch._schedule_delay)
+    while not batch._shutdown:
+        woken = batch._worker_awaken.wait(max(0.0, batch._due - time.monotonic()))
+        if batch._shutdown:
+            break
+        if _is_halted():
+            return
+        batch._export(
+            BatchExportStrategy.EXPORT_WHILE_BATCH_EXCEEDS_THRESHOLD
+            if woken
+            else BatchExportStrategy.EXPORT_AT_LEAST_ONE_BATCH
+        )
+        batch._due = time.monotonic() + batch._schedule_delay
+        batch._worker_awaken.clear()
+        if _is_halted() or idle_threads.may_rest(batch):
+            return
+    batch._export(BatchExportStrategy.EXPORT_ALL)
+
+
+def _collect_metrics(reader: Any) -> None:
+    """Do what ``PeriodicExportingMetricReader._ticker`` does; the time of the next export outlives this thread."""
+    interval = reader._export_interval_millis / 1000
+    vars(reader).setdefault("_due", time.monotonic() + interval)
+    while not reader._shutdown_event.wait(max(0.0, min(reader._due - time.monotonic(), threading.TIMEOUT_MAX))):
+        collect(reader)
+        reader._due = time.monotonic() + interval
+        if _is_halted() or idle_threads.may_rest(reader):
+            return
+    if reader._shutdown or not _is_halted():
+        collect(reader)
+
+
+def collect(reader: Any) -> None:
+    """Collect and export the metrics once."""
+    reader._measured = False
+    try:
+        reader.collect(timeout_millis=reader._export_timeout_millis)  # upstream's last one has but the interval's time
+    except ours() as error:
+        report.debug(f"metrics: {type(error).__name__}: {error}")

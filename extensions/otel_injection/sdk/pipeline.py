@@ -1,0 +1,207 @@
+"""The one SDK of a process: set up at first use, dropped after a fork, flushed at the end.
+
+Nothing is set up before the first span, measurement or log record: so every process has an identity of its own, and a
+child's counters start at zero. A prefork master, which logs, has an SDK that rests.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from _thread import get_ident
+from collections.abc import Callable
+from typing import Any
+
+from otel_injection import ours, record, report
+from otel_injection.lifecycle import ending
+from otel_injection.settings.file import Refused
+from otel_injection.stand_ins import for_random
+
+_SETUP_PATIENCE = 5.0
+"""Seconds that a thread waits while another sets the SDK up; after that its telemetry is dropped, not the thread."""
+
+
+_GRACE = 0.01
+"""Seconds for other threads to end the spans of requests that they have just answered."""
+
+
+class Pipeline:
+    """Holds the process's SDK, or why there is none.
+
+    ``state`` changes identity whenever what was derived from the SDK before must be derived anew.
+    """
+
+    def __init__(self, configure: Callable[[], Any]) -> None:
+        self.state: Any = None
+        self.pid = os.getpid()
+        self._configure = configure
+        self._lock = threading.RLock()
+        self._builder: int | None = None
+        self._closed = False
+        self._closing = False
+        self._failed = False
+        self.holding = False
+        self._holder: int | None = None
+        self._listeners: list[Callable[[Any], None]] = []
+
+    def on_start(self, listener: Callable[[Any], None]) -> None:
+        """Call ``listener`` with the state whenever the SDK has been set up; at once if it is."""
+        self._listeners.append(listener)
+        if self.state is not None and self.pid == os.getpid():
+            listener(self.state)
+
+    def current(self) -> Any:
+        """Return the SDK's state, setting the SDK up if this is its first use; None if there is none to be had."""
+        if self.pid != os.getpid():  # forked by C code, which runs no fork hooks of Python's
+            self.after_fork()
+        return self.state or self._start()
+
+    def exclusively(self, make: Callable[[], Any]) -> Any:
+        """Return what ``make`` does, beside which nothing else of ours is set up.
+
+        None if this very thread is setting something up already, or if another one takes too long.
+        """
+        if self._builder == get_ident():
+            return None
+        lock = self._lock
+        try:
+            if not lock.acquire(timeout=_SETUP_PATIENCE):
+                return None
+            self._builder = get_ident()
+            return make()
+        finally:
+            # A signal handler of the app's may raise between any two steps: the lock itself knows whose it is.
+            while lock._is_owned():  # type: ignore[attr-defined]
+                self._builder = None
+                lock.release()
+
+    def rest(self) -> None:
+        """Have an SDK that is set up already hold no thread and no connection while it has nothing to send."""
+        self.exclusively(lambda: self.state.rest() if self.state is not None and self.pid == os.getpid() else None)
+
+    def before_fork(self) -> None:
+        """Stop the export threads."""
+        if self.state is not None and self.pid == os.getpid():
+            self.state.halt()
+
+    def after_fork_in_parent(self) -> None:
+        """Start them again."""
+        if self.state is not None and self.pid == os.getpid():
+            self.state.go_on()
+
+    def after_patching(self) -> None:
+        """Go on with the locks and threads that gevent has put in the place of Python's."""
+        self._lock = threading.RLock()
+        if self.state is not None:
+            self.state.renew_locks()
+            self.state.go_on()
+
+    def after_fork(self) -> None:
+        """Forget the parent's SDK in a child: its threads are gone, its queues and counters are the parent's."""
+        state, self.state = self.state, None
+        self.pid = os.getpid()
+        for_random.renew()
+        self._lock = threading.RLock()
+        self._builder = None
+        self._closed = self._closing = self.holding = False
+        if state is not None:
+            state.abandon()
+
+    def close(self, timeout: float) -> None:
+        """Send what is buffered and end the SDK, within ``timeout`` seconds for all signals together."""
+        if self.pid != os.getpid():
+            return
+        deadline = time.monotonic() + timeout
+        if self.state is not None and _answering():
+            self.hold(True)
+            time.sleep(min(_GRACE, timeout))
+        self._closed = self._closing = True
+        if self._builder not in (None, get_ident()) and self._lock.acquire(timeout=timeout):
+            self._lock.release()  # another thread has set the SDK up meanwhile
+        state, self.state = self.state, None
+        if state is not None:
+            try:
+                state.close(deadline)
+            except ours() as error:
+                report.debug(f"closing: {type(error).__name__}: {error}")
+        self._closing = False
+
+    def hold(self, holding: bool) -> None:
+        """Let threads that start a span wait: without us, they would be gone; what is still answered has its span."""
+        self._holder = get_ident()
+        self.holding = holding
+
+    def wait(self) -> None:
+        """Wait while threads are held; an event loop is not, which would keep others from ending their spans."""
+        asyncio = sys.modules.get("asyncio.events")
+        while self.holding and self._holder != get_ident() and (asyncio is None or asyncio._get_running_loop() is None):
+            time.sleep(0.01)
+
+    def drain(self, timeout: float) -> None:
+        """Send what is buffered, within ``timeout`` seconds for all signals together, and keep the SDK.
+
+        For a process that is about to end, whose other threads go on until it does.
+        """
+        if self.pid != os.getpid():
+            return
+        deadline = time.monotonic() + timeout
+        while self._closing and time.monotonic() < deadline:
+            time.sleep(0.005)
+        state = self.state
+        if state is not None:
+            try:
+                state.drain(deadline)
+            except ours() as error:
+                report.debug(f"sending: {type(error).__name__}: {error}")
+
+    def _start(self) -> Any:
+        if self._closed or self._failed:
+            return None
+        return self.exclusively(self._set_up)
+
+    def _set_up(self) -> Any:
+        if self.state is None and not self._closed and not self._failed:
+            try:
+                state = self._configure()
+                for listener in self._listeners:
+                    listener(state)
+                self.state = state
+            except Refused as refused:
+                self._failed = True
+                record.failed(str(refused))
+                refused.say()
+            except ours() as error:
+                self._failed = True
+                record.failed(f"{type(error).__name__}: {error}")
+                report.say(f"no telemetry from this process: {type(error).__name__}: {error}", kind="configure")
+        return self.state
+
+
+def _answering() -> bool:
+    """Return whether other threads of the app, or greenlets, may go on answering until the process has ended."""
+    this = threading.current_thread()
+    others = (each for each in threading.enumerate() if each is not this and not each.name.startswith("Otel"))
+    return next(others, None) is not None or "gevent.monkey" in sys.modules
+
+
+def _configure() -> Any:
+    from otel_injection.sdk import resource_detection
+
+    resource_detection.replace()
+    from otel_injection.instrumentations import distro  # noqa: F401 - instrumentations wait for this import
+    from otel_injection.lifecycle import supervisors
+    from otel_injection.sdk import system_metrics
+    from otel_injection.sdk.from_environment import Configurator
+
+    state = Configurator().configure()  # type: ignore[no-untyped-call]
+    if supervisors.supervises():
+        state.rest()
+    else:
+        system_metrics.observe(state.meter_provider)
+    ending.watch_closely()
+    return state
+
+
+PIPELINE = Pipeline(_configure)

@@ -1,0 +1,102 @@
+"""Declarative configuration: the file that ``OTEL_CONFIG_FILE`` names, in place of the other variables.
+
+See https://opentelemetry.io/docs/specs/otel/configuration/. The file is read when the app first imports something of
+OpenTelemetry, or something that is instrumented. One that is not usable as a whole means no telemetry, and one line
+that names the file, the place and the cause: half of what an operator wrote is nothing that he wrote.
+"""
+
+from __future__ import annotations
+
+import os
+
+from otel_injection import report
+
+TYPE_CHECKING = False  # importing typing would cost more than all else here
+if TYPE_CHECKING:
+    from typing import Any
+
+    from otel_injection.settings.file.loading import File
+
+VARIABLE = "OTEL_CONFIG_FILE"
+
+
+class Refused(Exception):  # noqa: N818 - people read the name
+    """There is no telemetry by this file: it is broken, or says so, which is ``wanted``. The text is for people."""
+
+    def __init__(self, text: str, *, wanted: bool = False) -> None:
+        super().__init__(text)
+        self.wanted = wanted
+
+    def say(self) -> None:
+        """Print one line, unless nothing else is wanted."""
+        tell = report.debug if self.wanted else report.say
+        tell(f"no telemetry from this process: {self}")
+
+
+_known: dict[str, File | Refused] = {}
+
+
+def path() -> str:
+    """Return the name of the file that is in force, empty if none is."""
+    return os.environ.get(VARIABLE, "").strip()
+
+
+def load() -> File:
+    """Return what the file says; raise Refused, having said why in one line, if that is nothing to be used."""
+    name = path()
+    known = _known.get(name)
+    if known is None:
+        known = _known[name] = _read(name)
+        if isinstance(known, Refused):
+            known.say()
+    if isinstance(known, Refused):
+        raise known
+    return known
+
+
+def options(instrumentation: str) -> dict[str, Any] | None:
+    """Return what the file says of an instrumentation, by the name of its entry point; None if it is to be left out.
+
+    Raises Refused.
+    """
+    return load().instrumentation(instrumentation)
+
+
+def propagate(module: Any, _name: str) -> None:
+    """Put the file's propagators in place of those of ``OTEL_PROPAGATORS`` in ``opentelemetry.propagate``."""
+    if not path():
+        return
+    try:
+        file = load()
+        from opentelemetry.configuration import _propagator
+
+        _propagator.load_entry_point = _known_propagator  # type: ignore[attr-defined]
+        with file.at("propagator"):
+            module.set_global_textmap(_propagator.create_propagator(file.model.propagator))
+    except Refused as refused:
+        _known[path()] = refused
+        refused.say()
+
+
+def _known_propagator(group: str, name: str) -> Any:
+    """Load a propagator; for an unknown one the look-up answers with one that does nothing."""
+    from opentelemetry.configuration._common import load_entry_point
+
+    found = load_entry_point(group, name)
+    if found.__module__ == "otel_injection.providers.propagators":
+        raise ValueError(f"propagator '{name}' is unknown")
+    return found
+
+
+def _read(name: str) -> File | Refused:
+    try:
+        from otel_injection.settings.file.loading import read
+
+        file = read(name)
+    except Refused as refused:
+        return refused
+    if file.model.disabled:
+        return Refused(f"{VARIABLE}: {name} says disabled: true", wanted=True)
+    if file.unsupported:
+        report.say(f"{VARIABLE}: {name}: not supported here and ignored: {', '.join(file.unsupported)}")
+    return file
