@@ -65,7 +65,7 @@ def demo(session: nox.Session) -> None:
     """Show what an injected Flask app under gunicorn exports."""
     _expect(session, "")
     _install(session, "tests")
-    session.run("python", "-m", "images", "demo", interrupt_timeout=10)
+    session.run("python", "-m", "tests.demo", interrupt_timeout=10)
 
 
 @nox.session(venv_backend="none")

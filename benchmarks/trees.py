@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from images.errors import UserError
+from images.image.platforms import PLATFORMS, Platform
+from images.image.static_cp import compile_cp
 from images.paths import ROOT, TREE, cache
-from images.platforms import PLATFORMS, Platform
-from images.static_cp import compile_cp
 
 LOCK = ROOT / "requirements" / "upstream.txt"
 UPSTREAM_PYTHON = "3.14"

@@ -1,4 +1,4 @@
-"""The build's command line: ``python -m images build | push REFERENCE | demo``. People call it through ``build.sh``."""
+"""The build's command line: ``python -m images build | push REFERENCE``. People call it through ``build.sh``."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 
-from images import assemble, oci
 from images.console import say, step
-from images.engine import engine
+from images.engine.docker import engine
 from images.errors import UserError
+from images.image import oci
+from images.image.platforms import PLATFORMS
+from images.image.static_cp import compile_cp
 from images.paths import ROOT
-from images.platforms import PLATFORMS
-from images.push import push
-from images.static_cp import compile_cp
+from images.payload import assemble
+from images.publish.push import push
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,7 +26,6 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m images", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="assemble the payload and pack dist/image.oci.tar")
-    commands.add_parser("demo", help="run the gunicorn sample injected and show what it exports")
     pushing = commands.add_parser("push", help="push the built image and print an Instrumentation resource")
     pushing.add_argument("reference", metavar="REGISTRY/NAME:TAG")
     options = parser.parse_args(arguments)
@@ -33,10 +33,6 @@ def main(arguments: Sequence[str]) -> int:
         if options.command == "push":
             with _engine_environment() as environment:
                 push(options.reference, environment)
-        elif options.command == "demo":
-            from tests import demo
-
-            demo.run()
         else:
             build()
     except UserError as error:

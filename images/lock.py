@@ -13,10 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from images import own
 from images.console import say, step
 from images.errors import UserError
 from images.paths import ROOT
+from images.payload import own
 
 LOCKS = (
     "payload",

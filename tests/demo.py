@@ -18,10 +18,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from images.assemble import assemble
 from images.console import say, step
 from images.errors import UserError
 from images.paths import ROOT, TREE
+from images.payload.assemble import assemble
 from tests import demo_view
 from tests.injection import pythons
 from tests.injection.harness import App, container_env, free_port, operator_env, request_all
@@ -153,3 +153,20 @@ def _signals_held_back() -> Iterator[None]:
             signal.signal(each, handler)
     for number in came[:1]:
         signal.raise_signal(number)
+
+
+def main() -> int:
+    """Run the demo; return the exit status."""
+    try:
+        run()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -53,7 +53,8 @@ def begin(mount):
     """Import what lies in ``mount`` from its bundle, if it has one for this Python; ImportError if that is damaged.
 
     The modules that every process needs come first in it and are made here: the import system would take longer to
-    find each of them than they take to run. See ``bundle`` for all others, ``images/bundle.py`` for the format.
+    find each of them than they take to run. See ``bundle`` for all others,
+    and ``images/bytecode/bundle.py`` for the format.
     """
     import marshal
     from _frozen_importlib_external import MAGIC_NUMBER

@@ -6,7 +6,7 @@ included.
 
 ``except otel_injection.ours() as error`` asks this module, catches the one and lets the other pass. Nothing here runs
 unless there is an exception. When the tree is assembled, the other handlers of the payload that would swallow an app's
-exception get the same question to ask (``images/swallowing.py``).
+exception get the same question to ask (``images/payload/swallowing.py``).
 """
 
 from __future__ import annotations

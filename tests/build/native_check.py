@@ -30,7 +30,7 @@ def parts(code: types.CodeType) -> Iterator[tuple[object, ...]]:
 
 def main(tree: Path, root: Path) -> None:
     """Check every module of the tree; ``root`` is this repository's."""
-    sys.path.append(str(root / "images" / "compilers"))
+    sys.path.append(str(root / "images" / "bytecode" / "compilers"))
     from to_pyc import to_code  # type: ignore[import-not-found]
 
     sys.path.append(str(tree))

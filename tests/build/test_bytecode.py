@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from images import bundle, bytecode, compilers, debian
+from images.bytecode import bundle, compilers
+from images.bytecode import tree as bytecode
+from images.engine import debian
 from images.errors import UserError
 from images.paths import ROOT, TREE
 from tests.injection import pythons

@@ -26,7 +26,7 @@ from images.paths import ROOT
 from tests import demo, demo_view
 from tests.receiver import Receiver
 
-COMMAND = (sys.executable, "-m", "images", "demo")
+COMMAND = (sys.executable, "-m", "tests.demo")
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from images import bytecode, ownership, pruning
+from images.bytecode import tree
 from images.paths import ROOT, TREE
+from images.payload import ownership, pruning
 
 _NAME = re.compile(rf"{re.escape(ownership.PRIVATE)}(?:\.\w+)+(?=[\"'.:])")
 
@@ -22,9 +23,9 @@ def test_names_of_private_copies_lead_to_modules() -> None:
         for path in (ROOT / folder).rglob("*.py")
         for match in _NAME.finditer(path.read_text(encoding="utf-8"))
     }
-    written |= {each.rstrip(".") for each in bytecode.RARE}
+    written |= {each.rstrip(".") for each in tree.RARE}
     written |= {f"{ownership.PRIVATE}.{each}" for each in (*pruning.BY_NAME, *ownership.IMPORTED_BY_NAME)}
-    assert len(written) > len(bytecode.RARE)
+    assert len(written) > len(tree.RARE)
     assert sorted(each for each in written if not _is_there(each) and not _is_there(each.rpartition(".")[0])) == []
 
 

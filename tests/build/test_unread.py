@@ -6,9 +6,9 @@ import ast
 
 import pytest
 
-from images import assemble, unread
 from images.paths import ROOT
-from images.rewrite import apply, spans
+from images.payload import assemble, unread
+from images.payload.rewrite import apply, spans
 
 
 class _Bare(ast.NodeTransformer):

@@ -18,13 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from images import console, debian, paths
+from images import console, paths
+from images.engine import debian
 from images.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from images.engine import Engine
+    from images.engine.docker import Engine
 
 REQUIRED = ("3.11", "3.13", "3.14")
 """Pythons without which the container tests fail."""

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from images import labels, paths
-from images.engine import Engine
-from images.engine import engine as running_engine
+from images import paths
+from images.engine.debian_tools import registry as running_registry
+from images.engine.docker import Engine
+from images.engine.docker import engine as running_engine
 from images.errors import UserError
-from images.tools import registry as running_registry
+from images.image import labels
 from tests.containers import bases
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from tests.containers import bases
 from tests.containers.running import run
 
 if TYPE_CHECKING:
-    from images.engine import Engine
+    from images.engine.docker import Engine
 
 _LOOK = """
 import ctypes, importlib.util, json, os, ssl, sys

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from images import debian, paths
+from images import paths
+from images.engine import debian
 from images.errors import UserError
 
 pytestmark = pytest.mark.skipif(not debian.available(), reason="apt has no Debian mirror here; nothing uses it")

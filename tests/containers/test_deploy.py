@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from images.engine.debian_tools import tool
 from images.paths import IMAGE_TREE, ROOT
-from images.tools import tool
 from tests.injection.harness import NAMESPACE, NODE, operator_env
 
 DEPLOY = ROOT / "deploy"

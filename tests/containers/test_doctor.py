@@ -30,7 +30,7 @@ from tests.receiver import Behaviour, Receiver
 from tests.unit.otlp import servers
 
 if TYPE_CHECKING:
-    from images.engine import Engine
+    from images.engine.docker import Engine
 
 _ONE_PYTHON = pytest.mark.parametrize("python", ["3.13"], indirect=True, scope="session")
 _TWO_PYTHONS = pytest.mark.parametrize("python", ["3.11", "3.13"], indirect=True, scope="session")

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from images import debian, paths
-from images import engine as engines
+from images import paths
+from images.engine import debian
+from images.engine import docker as engines
+from images.engine.debian_tools import tool
 from images.errors import UserError
-from images.tools import tool
 from tests.containers.running import run, running
 
 if TYPE_CHECKING:
-    from images.engine import Engine
+    from images.engine.docker import Engine
 
 PLATFORMS = ("amd64", "arm64")
 private = pytest.mark.skipif(

@@ -14,10 +14,10 @@ import pytest
 import yaml
 from docker.types import Mount
 
-from images.engine import Engine
+from images.engine.debian_tools import tool
+from images.engine.docker import Engine
+from images.image.platforms import PLATFORMS
 from images.paths import ARCHIVE, IMAGE_TREE, ROOT
-from images.platforms import PLATFORMS
-from images.tools import tool
 from tests.containers.pods import INIT_USER, OPERATORS_COMMAND, OPERATORS_MOUNT, OTHER_MOUNT, Copied, empty_dir, init
 from tests.layout import Entry, Layout
 

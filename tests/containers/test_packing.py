@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from images.engine import Engine
-from images.oci import write_archive
+from images.engine.docker import Engine
+from images.image.oci import write_archive
+from images.image.platforms import PLATFORMS
 from images.paths import ROOT
-from images.platforms import PLATFORMS
 from tests.layout import Entry, Image, Layout
 
 CONTENT = {

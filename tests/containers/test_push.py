@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from images.engine import Engine
+from images.engine.debian_tools import tool
+from images.engine.docker import Engine
 from images.errors import UserError
-from images.oci import Packed, write_archive
-from images.platforms import PLATFORMS
-from images.push import push
-from images.tools import tool
+from images.image.oci import Packed, write_archive
+from images.image.platforms import PLATFORMS
+from images.publish.push import push
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from images.oci import write_archive
-from images.platforms import PLATFORMS
+from images.image.oci import write_archive
+from images.image.platforms import PLATFORMS
 from tests.containers.test_packing import bake
 from tests.layout import Layout
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from images.engine import Engine
+    from images.engine.docker import Engine
 
 
 def test_a_file_that_changed_in_content_alone_is_packed_anew(engine: Engine, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from images import debian
+from images.engine import debian
 from images.errors import UserError
 from tests.injection.harness import App, free_port, instance_id
 from tests.injection.servers import APPS, connections, environment, wait_until

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from images import bytecode, index, ownership, triggers
+from images.bytecode import tree
 from images.paths import ROOT
+from images.payload import index, ownership, triggers
 
 EXTENSIONS = ROOT / "extensions"
 MADE_BY_THE_BUILD = {"otel_injection._index", "otel_injection._names"}
@@ -103,11 +104,11 @@ def test_what_takes_the_place_of_other_modules_is_there() -> None:
 
 
 def test_what_the_bundle_treats_apart_is_there() -> None:
-    assert [each for each in bytecode.FIRST if not resolves(each)] == []
-    own = [each.rstrip(".") for each in bytecode.RARE if ownership.PRIVATE not in each]
+    assert [each for each in tree.FIRST if not resolves(each)] == []
+    own = [each.rstrip(".") for each in tree.RARE if ownership.PRIVATE not in each]
     assert own
     assert [each for each in own if not resolves(each)] == []
-    sources = [path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in bytecode.ALONE]
+    sources = [path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in tree.ALONE]
     assert [each for each in sources if each.startswith("otel_injection") and not (EXTENSIONS / each).is_dir()] == []
 
 

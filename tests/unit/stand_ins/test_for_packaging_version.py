@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
-from images.index import _parsed
+from images.payload.index import _parsed
 from otel_injection.stand_ins import for_packaging_requirements, for_packaging_version
 
 NUMBERS = st.lists(st.integers(0, 12), min_size=1, max_size=4).map(lambda each: ".".join(map(str, each)))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typing_extensions
 
-from images.ownership import SUBSTITUTES
+from images.payload.ownership import SUBSTITUTES
 from otel_injection.stand_ins import for_typing_extensions
 from otel_injection.stand_ins.for_deprecated import deprecated
 

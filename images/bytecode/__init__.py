@@ -1,0 +1,1 @@
+"""Byte code for every supported Python: its compilers, and the bundle that holds it."""

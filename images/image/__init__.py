@@ -1,0 +1,1 @@
+"""The image: its folder, labels, layers and platforms, and the OCI archive."""

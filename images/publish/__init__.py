@@ -1,0 +1,1 @@
+"""Pushing the image to a registry, and the resource that pins it."""
