@@ -35,6 +35,19 @@ def say(message: str, kind: str | None = None) -> None:
         pass
 
 
+class Refused(Exception):  # noqa: N818 - people read the name
+    """A configuration file that is unusable, or disables telemetry, which is ``wanted``. The text is for people."""
+
+    def __init__(self, text: str, *, wanted: bool = False) -> None:
+        super().__init__(text)
+        self.wanted = wanted
+
+    def say(self) -> None:
+        """Print one line, unless nothing else is wanted."""
+        tell = debug if self.wanted else say
+        tell(f"no telemetry from this process: {self}")
+
+
 def _is_helper() -> bool:
     """Return whether a program reads what this process prints: ``python -c``, if it is no worker of multiprocessing."""
     from otel_injection import guard

@@ -9,16 +9,14 @@ import _thread
 import os
 import sys
 
-from otel_injection import MOUNT, bundle, contained, guard, ours, record
+from otel_injection import bundle, contained, guard, ours, record, waiting
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-NAMES: dict[str, tuple[str, ...]] = {}
-"""The modules that are waited for, and the packages that hold them; by them, what is to act (see ``hooks``)."""
-
+NAMES = waiting.NAMES
 _started = False
 
 
@@ -51,7 +49,7 @@ def start(mount: str) -> None:
     try:
         _wait()
     except BaseException:
-        uninstall()
+        waiting.uninstall()
         raise
     record.decide("injected")
 
@@ -65,7 +63,7 @@ def _wait() -> None:
 
     from otel_injection._names import AFTER
 
-    atexit.register(contained(_flush))
+    atexit.register(contained(_end))
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
             before=contained(lambda: _tell("before")),
@@ -75,22 +73,30 @@ def _wait() -> None:
     install(AFTER)
     present = sys.modules.keys() & NAMES.keys()
     if present:
-        from otel_injection.imports import hooks
-
-        hooks.catch_up(present)
+        _hooks().catch_up(present)
 
 
-def _flush() -> None:
-    """Send what is buffered, if an SDK has been thought of."""
-    if "otel_injection.sdk.pipeline" in sys.modules:
-        from otel_injection.lifecycle import ending
+_has_hooks = False
+"""Whether an import that is waited for has been met."""
 
-        ending.flush()
+
+def _hooks() -> Any:
+    """Import and return what acts on imports."""
+    global _has_hooks
+    from otel_injection.imports import hooks
+
+    _has_hooks = True
+    return hooks
+
+
+def _end() -> None:
+    for each in waiting.at_exit:
+        each()
 
 
 def _tell(event: str) -> None:
     """Tell of a fork, if any import has been waited for: before that, there is nothing that a child could inherit."""
-    if "otel_injection.imports.hooks" in sys.modules:
+    if _has_hooks:
         from otel_injection.lifecycle import forking
 
         getattr(forking, event)()
@@ -99,14 +105,16 @@ def _tell(event: str) -> None:
 class Finder:
     """Notices the modules that are waited for; import system reference: importlib.abc.MetaPathFinder."""
 
+    notices_names = True
+
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         """Find what the other finders do."""
         if fullname not in NAMES:
             return None
         try:
-            from otel_injection.imports.hooks import find
+            find = _hooks().find
         except ours() as error:
-            give_up(error)
+            waiting.give_up(error)
             return None
         return find(fullname, path, target)
 
@@ -115,25 +123,3 @@ def install(names: Mapping[str, tuple[str, ...]]) -> None:
     """Put the finder in front of ``sys.meta_path``."""
     NAMES.update(names)
     sys.meta_path.insert(0, Finder())
-
-
-def uninstall() -> None:
-    """Take everything of ours off ``sys.meta_path``: imports are as without us from then on."""
-    NAMES.clear()
-    sys.meta_path[:] = [each for each in sys.meta_path if not type(each).__module__.startswith("otel_injection.")]
-
-
-def give_up(error: BaseException) -> None:
-    """Leave the app alone from here on, if an import of ours has failed because the payload is damaged."""
-    if not isinstance(error, (ImportError, SyntaxError, ValueError)):  # no memory, or no file to be had, at this moment
-        return
-    uninstall()
-    sys.path[:] = [each for each in sys.path if os.path.normpath(each) != MOUNT]
-    reason = f"its files in {MOUNT} are incomplete or damaged ({error})"
-    try:
-        record.decide("failed", "damaged", reason)
-        from otel_injection.report import say  # from its source, if it is the byte code that is damaged
-
-        say(f"not instrumented: {reason}", kind="damaged")
-    except ours():
-        pass

@@ -31,7 +31,7 @@ ALONE = (
 )
 """Modules that are not in the bundles: the way to them."""
 
-FIRST = tuple(f"otel_injection.{name}" for name in ("bundle", "guard", "record", "_names", "start"))
+FIRST = tuple(f"otel_injection.{name}" for name in ("bundle", "guard", "record", "_names", "waiting", "start"))
 """Modules that every process needs, in the order in which they are executed: each imports only those before it."""
 
 RARE = (

@@ -133,7 +133,7 @@ def render_names() -> str:
         parts = name.split(".")
         for count in range(1, len(parts)):
             waiting.setdefault(".".join(parts[:count]), ())
-    waiting = {name: waiting[name] for name in sorted(waiting) if name != "otel_injection"}
+    waiting = {name: waiting[name] for name in sorted(waiting)}
     text = pformat(waiting, width=118, sort_dicts=False)
     return f'"""Made by the build from images/payload/triggers.py."""\n\nAFTER = {text}\n'
 

@@ -7,8 +7,8 @@ library's parts is patched, that part is named, so that the other parts are not 
 
 from __future__ import annotations
 
-ACTIVE = "otel_injection.instrumentations.distro"
-"""Imported with the first instrumentation or the SDK: what only carries context along need not act earlier."""
+FIRST_TELEMETRY = "otel_injection:first_telemetry"
+"""No module, but the event of ``imports.hooks``: what only carries context along need not act earlier."""
 
 TRIGGERS: dict[str, tuple[str, ...]] = {
     "aio-pika": ("aio_pika",),
@@ -17,7 +17,7 @@ TRIGGERS: dict[str, tuple[str, ...]] = {
     "aiohttp-server": ("aiohttp.web",),
     "aiokafka": ("aiokafka",),
     "aiopg": ("aiopg",),
-    "asyncio": ("asyncio", ACTIVE),
+    "asyncio": ("asyncio", FIRST_TELEMETRY),
     "asyncpg": ("asyncpg",),
     "boto3": ("boto3.session",),
     "botocore": ("botocore.client",),
@@ -54,7 +54,7 @@ TRIGGERS: dict[str, tuple[str, ...]] = {
     "sqlite3": ("sqlite3",),
     "starlette": ("starlette.applications",),
     "structlog": ("structlog",),
-    "threading": ("threading", ACTIVE),
+    "threading": ("threading", FIRST_TELEMETRY),
     "tornado": ("tornado.web",),
     "tortoiseorm": ("tortoise",),
     "urllib": ("urllib.request",),
@@ -72,10 +72,11 @@ WAITING: dict[str, tuple[str, ...]] = {
     "gunicorn.workers.base": ("lifecycle.gunicorn:hook",),
     "logging": ("logs.capture:hook",),
     "multiprocessing.util": ("lifecycle.multiprocessing:hook",),
-    "opentelemetry._logs._internal": ("imports.shared_api:offer_logger_provider",),
-    "opentelemetry.metrics._internal": ("imports.shared_api:offer_meter_provider",),
+    FIRST_TELEMETRY: ("instrumentations.distro:prepare",),
+    "opentelemetry._logs._internal": ("providers:offer_loggers",),
+    "opentelemetry.metrics._internal": ("providers:offer_meters",),
     "opentelemetry.propagate": ("settings.file:propagate",),
-    "opentelemetry.trace": ("imports.shared_api:offer_tracer_provider", "logs.uncaught:hook"),
+    "opentelemetry.trace": ("providers:offer_tracers", "logs.uncaught:hook"),
     "opentelemetry.util._importlib_metadata": ("imports.entry_points:install",),
     "uvicorn.supervisors.basereload": ("lifecycle.supervisors:hook",),
     "uvicorn.supervisors.multiprocess": ("lifecycle.supervisors:hook",),

@@ -63,7 +63,8 @@ def _named_by_file(environment: Dict[str, str], signal: str) -> List[Any]:
     if not name:
         return []
     from otel_injection.otlp import file_settings
-    from otel_injection.settings.file import Refused, loading
+    from otel_injection.report import Refused
+    from otel_injection.settings.file import loading
 
     try:
         return list(file_settings.destinations(loading.read(name, environment), signal))

@@ -15,12 +15,15 @@ from _thread import get_ident
 
 from otel_injection import ours, report
 from otel_injection.report import debug, say  # noqa: F401 - a report without them is noticed here
-from otel_injection.start import NAMES, Finder, give_up
+from otel_injection.waiting import NAMES, give_up, is_finder
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
+
+FIRST_TELEMETRY = "otel_injection:first_telemetry"
+"""An event of the table that is no import: the first instrumentation acts, or the SDK is set up."""
 
 _before: dict[str, list[Callable[[], None]]] = {}
 _after: dict[str, list[Callable[[Any], None]]] = {}
@@ -28,6 +31,8 @@ _running: set[str] = set()
 """Watched modules that are being executed."""
 _postponed: dict[str, list[str]] = {}
 """By package: its modules that were executed while the package itself was still being executed."""
+_happened: set[str] = set()
+"""Events that are no imports and have happened."""
 _searching: set[tuple[str, int]] = set()
 """Modules that the other finders are being asked for, and the threads that ask."""
 
@@ -35,13 +40,13 @@ _searching: set[tuple[str, int]] = set()
 def after(name: str, action: Callable[[Any], None]) -> None:
     """Call ``action`` with module ``name`` each time it and the packages that hold it have been executed.
 
-    At once if that is the case already.
+    At once if that is the case already. ``name`` may also be an event that is no import, which happens once.
     """
     _after.setdefault(name, []).append(action)
     for each in (*_ancestors(name), name):
         NAMES.setdefault(each, ())
     module = sys.modules.get(name)
-    if module is not None and _is_complete(name):
+    if name in _happened or (module is not None and _is_complete(name)):
         _run(name, action, module)
 
 
@@ -57,6 +62,19 @@ def catch_up(names: Iterable[str]) -> None:
         _share_api()
     for name in sorted(names):
         _act(name, sys.modules[name])
+
+
+def happened(event: str) -> None:
+    """Act on an event that is no import, the first time that it happens in this process or one that it was forked from.
+
+    It does not happen where nothing waits for it: where the payload has been found damaged.
+    """
+    if event in _happened or event not in NAMES:
+        return
+    _happened.add(event)
+    for action in tuple(_after.get(event, ())):
+        _run(event, action, None)
+    _act(event, None)
 
 
 def interrupted(name: str) -> None:
@@ -147,7 +165,7 @@ def find(fullname: str, path: Any, target: Any) -> Any:
 def _find(fullname: str, path: Any, target: Any) -> Any:
     """Ask the other finders, as the import system would have done next."""
     for finder in list(sys.meta_path):
-        if type(finder) is not Finder:
+        if not is_finder(finder):
             find = getattr(finder, "find_spec", None)
             if find is None and hasattr(finder, "find_module"):
                 return None  # Python before 3.12 asks it in its own way, and the others after it

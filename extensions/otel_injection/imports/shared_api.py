@@ -13,7 +13,7 @@ import sys
 from otel_injection import MOUNT, bundle, guard, ours, report
 from otel_injection._index import API_MODULES, API_VERSION
 from otel_injection.settings.early import forced
-from otel_injection.start import Finder
+from otel_injection.waiting import is_finder
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _VERSION_FILES = (os.path.join("version", "__init__.py"), "version.py")
 def share() -> None:
     """Let the newer API lead: called when the app, or any of ours, is about to import ``opentelemetry``."""
     if not any(isinstance(each, _ApiFinder) for each in sys.meta_path):
-        front = [number for number, each in enumerate(sys.meta_path) if isinstance(each, Finder)]
+        front = [number for number, each in enumerate(sys.meta_path) if is_finder(each)]
         sys.meta_path.insert(front[0] + 1 if front else 0, _ApiFinder(MOUNT))
 
 
@@ -114,18 +114,3 @@ class _ApiFinder:
         except ours() as error:
             report.debug(f"'{fullname}' is not looked for: {type(error).__name__}: {error}")
             return None
-
-
-def offer_tracer_provider(_module: Any, _name: str) -> None:
-    """Put it in place, as that module of ours does when it is imported."""
-    from otel_injection.providers import tracing  # noqa: F401
-
-
-def offer_meter_provider(_module: Any, _name: str) -> None:
-    """Put it in place, as that module of ours does when it is imported."""
-    from otel_injection.providers import metering  # noqa: F401
-
-
-def offer_logger_provider(_module: Any, _name: str) -> None:
-    """Put it in place, as that module of ours does when it is imported."""
-    from otel_injection.logs import recorder  # noqa: F401

@@ -10,7 +10,7 @@ from otel_injection.imports import hooks
 from otel_injection.instrumentations import adaptations
 from otel_injection.lifecycle import ending
 from otel_injection.settings import file
-from otel_injection.settings.early import disabled_instrumentations
+from otel_injection.settings.early import CONFIG_FILE, disabled_instrumentations
 from otel_injection.stand_ins import for_packaging_version as versions
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
@@ -87,8 +87,9 @@ class Instrumentation:
                 return
             options = file.options(self.name) if file.path() else {}
             if options is None:
-                record.library(self.name, "skipped", f"{file.VARIABLE} switches it off")
+                record.library(self.name, "skipped", f"{CONFIG_FILE} switches it off")
                 return
+            hooks.happened(hooks.FIRST_TELEMETRY)
             from otel_injection.instrumentations import replacements
             from otel_injection.instrumentations.distro import Distro
 
@@ -97,7 +98,7 @@ class Instrumentation:
             replacements.after(self.name)
             report.debug(f"{self.name}: instrumented")
             record.library(self.name, "instrumented", installed)
-        except file.Refused as refused:
+        except report.Refused as refused:
             record.failed(str(refused))
         except ours() as error:
             if isinstance(error, ModuleNotFoundError) and _own_module(error.name):

@@ -9,9 +9,12 @@ from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr
 from otel_injection.instrumentations import command_requests, wrapt_proxies
 from otel_injection.providers import metering, propagators, tracing
 
-wrapt_proxies.complete()
-propagators.complete()
-command_requests.free_requests()
+
+def prepare(_module: None, _event: str) -> None:
+    """Complete what instrumentations use, before the first one acts and before the SDK is set up."""
+    wrapt_proxies.complete()
+    propagators.complete()
+    command_requests.free_requests()
 
 
 class Distro(BaseDistro):  # type: ignore[misc]

@@ -1,8 +1,8 @@
 """What is done for a request whose URL is excluded: no span of it is the root of a trace (contrib issue 2140).
 
 Upstream makes no span for such a request and leaves it at that, so that each statement and each call becomes a trace of
-its own. Here they have a parent that is not sampled. It works under any sampler, and leaves alone the spans of an app
-that has set up OpenTelemetry itself.
+its own. Here they have a parent that is not sampled, which ``sdk.excluded_sampler`` knows under any sampler. The spans
+of an app that has set up OpenTelemetry itself are left alone.
 """
 
 from __future__ import annotations
@@ -11,22 +11,16 @@ import os
 from typing import Any
 
 from opentelemetry import context, trace
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState, get_current_span
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, get_current_span
 
 from otel_injection import ours, report
 from otel_injection.providers import tracing
+from otel_injection.sdk.excluded_sampler import EXCLUDED
 from otel_injection.settings.early import forced
 from otel_injection.stand_ins import for_random
 
 KEY = "opentelemetry-flask.excluded"
 """Where a WSGI request keeps the tokens of its context, beside the keys of upstream, for whoever serves it to leave."""
-
-
-class State(TraceState):
-    """That of the parent of what is done for an excluded request."""
-
-
-_STATE = State()
 
 
 def is_asked_for(name: str) -> bool:
@@ -43,7 +37,7 @@ def enter() -> Any:
         if trace._TRACER_PROVIDER is not tracing.GLOBAL and not forced():
             return None
         ids = for_random.getrandbits(128) or 1, for_random.getrandbits(64) or 1
-        parent = SpanContext(*ids, is_remote=False, trace_flags=TraceFlags(0), trace_state=_STATE)
+        parent = SpanContext(*ids, is_remote=False, trace_flags=TraceFlags(0), trace_state=EXCLUDED)
         return context.attach(trace.set_span_in_context(NonRecordingSpan(parent)))
     except ours() as error:
         report.debug(f"an excluded request may leave spans: {type(error).__name__}: {error}")
@@ -54,26 +48,6 @@ def leave(token: Any) -> None:
     """End it."""
     if token is not None:
         context.detach(token)
-
-
-def drop_under_any(sampler: Any) -> Any:
-    """Return a sampler that drops what has such a parent, also where ``sampler`` does not look at parents."""
-    from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
-
-    if not any(name.startswith("OTEL_PYTHON_") and name.endswith("EXCLUDED_URLS") for name in os.environ):
-        return sampler
-
-    class _Sampler(Sampler):
-        def should_sample(self, parent_context: Any, *arguments: Any, **keywords: Any) -> SamplingResult:
-            state = get_current_span(parent_context).get_span_context().trace_state
-            if type(state) is State:
-                return SamplingResult(Decision.DROP, None, state)
-            return sampler.should_sample(parent_context, *arguments, **keywords)  # type: ignore[no-any-return]
-
-        def get_description(self) -> str:
-            return str(sampler.get_description())
-
-    return _Sampler()
 
 
 def watch(name: str) -> None:

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import sys
 
-
-def watch_closely() -> None:
-    """Flush at the other ends as well, in a process whose SDK has just been set up."""
-    from otel_injection.lifecycle import forking, os_exit, signals
-
-    forking.watch_returns()
-    os_exit.watch()
-    signals.watch()
+from otel_injection.lifecycle import events
+from otel_injection.waiting import at_exit
 
 
 def begun() -> bool:
@@ -22,19 +16,14 @@ def begun() -> bool:
 
 def flush() -> None:
     """Send what is buffered and end the SDK of this process, if it has one."""
-    pipeline = sys.modules.get("otel_injection.sdk.pipeline")
-    if pipeline is not None:
-        from otel_injection.lifecycle import signals
-        from otel_injection.logs import uncaught
-        from otel_injection.settings.early import exit_timeout
-
-        for step in (uncaught.at_end, lambda: pipeline.PIPELINE.close(exit_timeout()), signals.end):
-            try:
-                step()
-            except BaseException:  # noqa: PERF203 - of a signal handler of the app, which without us would be gone
-                pass
-        if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
-            _end_by_signal()
+    steps = [*events.about_to_end.actions(), *events.ends.actions()]
+    for step in steps:
+        try:
+            step()
+        except BaseException:  # noqa: PERF203 - of a signal handler of the app, which without us would be gone
+            pass
+    if steps and isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
+        _end_by_signal()
 
 
 def _end_by_signal() -> None:
@@ -47,3 +36,6 @@ def _end_by_signal() -> None:
         exec("raise KeyboardInterrupt")  # noqa: S102
     except KeyboardInterrupt:
         pass
+
+
+at_exit.append(flush)

@@ -6,26 +6,22 @@ warn the app of threads that it has never started, and turn the warning into an 
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
-from _thread import get_native_id
 from typing import Any
+
+from otel_injection.lifecycle import own_threads
 
 _FILTER: Any = ("ignore", re.compile("This process .* is multi-threaded"), DeprecationWarning, None, 0)
 
 
-def hush(*ours: set[int]) -> None:
-    """Have the warning passed over until ``restore``, unless there are threads besides this one and ``ours``.
+def hush() -> None:
+    """Have the warning passed over until ``restore`` if all other threads are ours.
 
-    ``ours`` are the system's numbers of threads; those that are gone are taken out. The filter is put in place by hand:
-    ``filterwarnings`` makes Python forget of each warning that it has been shown.
+    The filter is put in place by hand: ``filterwarnings`` makes Python forget of each warning that it has been shown.
     """
     restore()
-    running = {int(each) for each in os.listdir("/proc/self/task")} - {get_native_id()}
-    for each in ours:
-        each &= running
-    if running and running <= set().union(*ours):
+    if own_threads.are_all():
         warnings.filters.insert(0, _FILTER)  # type: ignore[attr-defined]
 
 

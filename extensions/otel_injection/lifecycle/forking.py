@@ -8,29 +8,40 @@ from _thread import get_ident
 
 from otel_injection import ours, report
 from otel_injection.imports import hooks
+from otel_injection.lifecycle import events, own_threads
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
 def watch_returns() -> None:
     """Let threads start again only when ``os.fork`` has returned, once the SDK has been set up.
 
-    Python 3.13 warns of a fork beside threads after it has run the hooks, which may have started some. Nothing written
-    in Python stands between the app and the original here: the warning, where it is due, names the app's own line.
+    Python 3.13 warns of a fork beside threads after it has run the hooks, which may have started some.
     Where a fork fails, the threads start again at the next one, or what they would send is sent at the end.
     """
     if sys.version_info >= (3, 13) and not hasattr(os.fork, "__wrapped__"):
-        from functools import partial
-        from itertools import starmap
-
         from otel_injection.lifecycle import os_exit
 
         for name in ("fork", "forkpty"):
-            os_exit.replace(
-                name, lambda original: partial(next, map(_returned, starmap(original, iter(_calling, None))))
-            )
+            os_exit.replace(name, _telling_of_its_return)
+
+
+def _telling_of_its_return(original: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a function that calls ``_calling``, the original and ``_returned``, and returns what the last one does.
+
+    No function written in Python may call the original: the warning, where it is due, names the line that calls, which
+    must be the app's. So each call of the returned function takes one item from a chain of iterators that are
+    written in C.
+    """
+    from functools import partial
+    from itertools import starmap
+
+    arguments = iter(_calling, None)  # an item: what _calling() returns, which is no arguments
+    results = starmap(original, arguments)  # an item: what original() returns
+    return partial(next, map(_returned, results))
 
 
 _returning = False
@@ -57,27 +68,16 @@ def start_anew() -> None:
         _release_imports()
     except ours() as error:
         report.debug(f"after a fork: {type(error).__name__}: {error}")
-    _tell(_warnings(), "restore")
-    _tell(_pipeline(), "after_fork")
-    _tell(_signals(), "forget")
+    own_threads.forget()
+    _restore_warnings()
+    events.after_fork_in_child.tell()
 
 
 def before() -> None:
     """Stop what must not run beside a fork."""
-    _tell(_signals(), "pause")
-    _tell(_pipeline(), "before_fork")
-    _warn_of_the_apps_threads_alone()
-
-
-def _warn_of_the_apps_threads_alone() -> None:
-    workers = sys.modules.get("otel_injection.sdk.export_threads")
-    if workers is not None and sys.version_info >= (3, 12):
-        try:
-            from otel_injection.lifecycle import fork_warnings
-
-            fork_warnings.hush(workers.numbers, getattr(_signals(), "numbers", set()))
-        except ours() as error:
-            report.debug(f"before a fork: {type(error).__name__}: {error}")
+    events.before_fork.tell()
+    if own_threads.numbers:
+        _warn_of_the_apps_threads_alone()
 
 
 def after_in_parent() -> None:
@@ -87,29 +87,31 @@ def after_in_parent() -> None:
 
 
 def _go_on() -> None:
-    _tell(_warnings(), "restore")
-    _tell(_pipeline(), "after_fork_in_parent")
-    _tell(_signals(), "go_on")
+    _restore_warnings()
+    events.after_fork_in_parent.tell()
 
 
-def _pipeline() -> Any:
-    return getattr(sys.modules.get("otel_injection.sdk.pipeline"), "PIPELINE", None)
+_fork_warnings: Any = None
+"""The module of that name, once it has been needed."""
 
 
-def _signals() -> Any:
-    return sys.modules.get("otel_injection.lifecycle.signals")
+def _warn_of_the_apps_threads_alone() -> None:
+    global _fork_warnings
+    try:
+        from otel_injection.lifecycle import fork_warnings
+
+        _fork_warnings = fork_warnings
+        fork_warnings.hush()
+    except ours() as error:
+        report.debug(f"before a fork: {type(error).__name__}: {error}")
 
 
-def _warnings() -> Any:
-    return sys.modules.get("otel_injection.lifecycle.fork_warnings")
-
-
-def _tell(whom: Any, event: str) -> None:
-    if whom is not None:
+def _restore_warnings() -> None:
+    if _fork_warnings is not None:
         try:
-            getattr(whom, event)()
+            _fork_warnings.restore()
         except ours() as error:
-            report.debug(f"{event}: {type(error).__name__}: {error}")
+            report.debug(f"after a fork: {type(error).__name__}: {error}")
 
 
 def _release_imports() -> None:

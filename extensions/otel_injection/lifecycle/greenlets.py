@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from _thread import allocate_lock, start_new_thread  # as they are before
 
+from otel_injection.lifecycle import events
+
 __all__ = ["allocate_lock", "hook", "hook_eventlet", "spawn", "start_new_thread"]
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
@@ -28,14 +30,11 @@ def hook_eventlet(eventlet: Any, _name: str) -> None:
 
 def _around(patching: Callable[..., Any]) -> Callable[..., Any]:
     def patch(*arguments: Any, **keywords: Any) -> Any:
-        pipeline = getattr(sys.modules.get("otel_injection.sdk.pipeline"), "PIPELINE", None)
-        if pipeline is None:
-            return patching(*arguments, **keywords)
-        pipeline.before_fork()
+        events.before_patching.tell()
         try:
             return patching(*arguments, **keywords)
         finally:
-            pipeline.after_patching()
+            events.after_patching.tell()
 
     patch.__name__ = patching.__name__
     patch.__doc__ = patching.__doc__

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import os
-import sys
+
+from otel_injection.lifecycle import events
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def post_fork(server: Any, worker: Any) -> None:
     """Set the SDK up in a worker; see ``post_fork`` in gunicorn's settings. Calling it again changes nothing."""
     del server, worker
-    _set_up()
+    events.ready_to_serve.tell()
 
 
 def hook(base: Any, _name: str) -> None:
@@ -26,7 +27,7 @@ def hook(base: Any, _name: str) -> None:
     def load_and_set_up(self: Any) -> Any:
         result = load_wsgi(self)
         # The app is loaded and worker-specific monkey patching is done: no request has to wait for the set-up.
-        _set_up()
+        events.ready_to_serve.tell()
         return result
 
     load_and_set_up.__name__ = load_wsgi.__name__
@@ -60,10 +61,3 @@ def hook_arbiter(arbiter: Any, _name: str) -> None:
     spawn.__doc__ = spawn_worker.__doc__
     arbiter.Arbiter.spawn_worker = spawn
     os.register_at_fork(after_in_child=in_child)
-
-
-def _set_up() -> None:
-    """Set the SDK up if the app has imported anything that makes telemetry."""
-    pipeline = sys.modules.get("otel_injection.sdk.pipeline")
-    if pipeline is not None:
-        pipeline.PIPELINE.current()

@@ -11,8 +11,7 @@ import sys
 
 from otel_injection import report
 from otel_injection.imports import hooks
-from otel_injection.lifecycle import signals
-from otel_injection.settings.early import exit_timeout
+from otel_injection.lifecycle import events, signals
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -27,9 +26,9 @@ def watch() -> None:
     global _watching
     if not _watching:
         _watching = True
-        replace("_exit", lambda original: _After(_close, original))
-        replace("execv", lambda original: _After(_drain, original))
-        replace("execve", lambda original: _After(_drain, original))
+        replace("_exit", lambda original: _After(events.ends.tell, original))
+        replace("execv", lambda original: _After(events.about_to_go.tell, original))
+        replace("execve", lambda original: _After(events.about_to_go.tell, original))
         hooks.after("signal", _hook_signal)
 
 
@@ -58,19 +57,6 @@ class _After:
         except Exception as error:
             report.debug(f"leaving: {type(error).__name__}: {error}")
         return self._original
-
-
-def _close() -> None:
-    _pipeline().close(exit_timeout())
-    signals.end()
-
-
-def _drain() -> None:
-    _pipeline().drain(exit_timeout())
-
-
-def _pipeline() -> Any:
-    return sys.modules["otel_injection.sdk.pipeline"].PIPELINE
 
 
 def _hook_signal(module: Any) -> None:

@@ -12,7 +12,7 @@ import time
 from _thread import get_native_id
 
 from otel_injection import report
-from otel_injection.lifecycle import greenlets, supervisors, uwsgi
+from otel_injection.lifecycle import events, greenlets, own_threads, supervisors, uwsgi
 from otel_injection.lifecycle.descriptors import out_of_the_way
 from otel_injection.lifecycle.greenlets import allocate_lock, start_new_thread
 from otel_injection.settings.early import exit_timeout
@@ -28,9 +28,6 @@ _SIGNALS = (2, 15)
 _STOP = b"\0"
 _PATIENCE = 0.3
 """Seconds that sending may take beyond its deadline before the process ends all the same."""
-
-numbers: set[int] = set()
-"""The system's number of the thread; see ``workers.numbers``."""
 
 _watch: Any = None
 
@@ -94,8 +91,7 @@ class _Watch:
 
     def _run(self) -> None:
         self._thread = get_native_id()
-        if sys.version_info >= (3, 12):
-            numbers.add(self._thread)
+        own_threads.add(self._thread)
         try:
             while True:
                 byte, credentials, _, _ = self._reading.recvmsg(1, 64)
@@ -116,13 +112,13 @@ class _Watch:
             self._ended.release()
 
     def _end(self, signum: int) -> None:
-        _hold(True)
+        events.signalled.tell(True)
         sent = allocate_lock()
         sent.acquire()
 
         def send() -> None:
             try:
-                _send()
+                events.about_to_go.tell()
             finally:
                 sent.release()
 
@@ -135,7 +131,7 @@ class _Watch:
         self.handler.reset(signum)
         os.kill(os.getpid(), signum)
         sent.acquire(timeout=0.1)  # a pause; gevent's would be that of another hub
-        _hold(False)
+        events.signalled.tell(False)
         self.handler.set(signum)  # still there: process 1 of a container, for which the default is to do nothing
 
 
@@ -177,7 +173,6 @@ def forget() -> None:
     """Give up what is the parent's, in a child."""
     global _watch
     watch, _watch = _watch, None
-    numbers.clear()
     if watch is not None:
         watch.close()
 
@@ -205,9 +200,8 @@ def _start(work: Callable[[], None]) -> None:
         work()
 
 
-def _hold(holding: bool) -> None:
-    sys.modules["otel_injection.sdk.pipeline"].PIPELINE.hold(holding)
-
-
-def _send() -> None:
-    sys.modules["otel_injection.sdk.pipeline"].PIPELINE.drain(exit_timeout())
+events.before_fork.register(pause)
+events.after_fork_in_parent.register(go_on)
+events.after_fork_in_child.register(forget)
+events.begins_to_supervise.register(watch)
+events.ends.register(end)

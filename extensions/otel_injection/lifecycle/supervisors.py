@@ -1,14 +1,14 @@
 """Processes that start and watch others and serve nothing: they hold no export thread and no connection.
 
-Gunicorn's master and those like it. What they record, such as gunicorn's own log, is exported; see ``resting``.
+Gunicorn's master and those like it. What they record, such as gunicorn's own log, is exported; see
+``sdk.idle_threads``.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 
-from otel_injection.lifecycle import uwsgi
+from otel_injection.lifecycle import events, uwsgi
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -35,12 +35,7 @@ def begin() -> None:
     """Let this process, from now on, be one that only supervises others."""
     global _pid
     _pid = os.getpid()
-    pipeline = sys.modules.get("otel_injection.sdk.pipeline")
-    if pipeline is not None:
-        pipeline.PIPELINE.rest()
-    signals = sys.modules.get("otel_injection.lifecycle.signals")
-    if signals is not None:
-        signals.watch()
+    events.begins_to_supervise.tell()
 
 
 def hook(module: Any, name: str) -> None:

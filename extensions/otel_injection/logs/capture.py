@@ -7,7 +7,7 @@ import sys
 from otel_injection import ours, report
 from otel_injection.settings import file
 from otel_injection.settings.early import disabled_instrumentations, flag, names
-from otel_injection.start import NAMES, give_up
+from otel_injection.waiting import NAMES, give_up
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 
+from otel_injection.lifecycle import events
 from otel_injection.settings.environment import ENVIRON
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
@@ -25,8 +26,13 @@ FORMAT = (
 NAMES = frozenset({"otelTraceID", "otelSpanID", "otelTraceSampled", "otelServiceName"})
 
 
+_service: str | None = None
+"""The service's name, once the SDK has been set up."""
+
+
 def hook(logging: Any) -> None:
     """Have each record carry the attributes, and show them where the app has no format of its own."""
+    events.sdk_is_set_up.register(_remember_service)
     _extend_records(logging)
     _let_extra_win(logging.Logger)
     text = ENVIRON.get("OTEL_PYTHON_LOG_FORMAT") or FORMAT
@@ -35,6 +41,11 @@ def hook(logging: Any) -> None:
     level = logging.getLevelName((ENVIRON.get("OTEL_PYTHON_LOG_LEVEL") or "").upper())
     if isinstance(level, int) and level:
         logging.root.setLevel(level)
+
+
+def _remember_service(state: Any) -> None:
+    global _service
+    _service = str(state.resource.attributes.get("service.name", ""))
 
 
 def _extend_records(logging: Any) -> None:
@@ -91,9 +102,8 @@ def _attributes() -> dict[str, Any]:
 
 def _service_name() -> str:
     """Return the service's name, as far as it is known before the SDK is set up."""
-    state = getattr(getattr(sys.modules.get("otel_injection.sdk.pipeline"), "PIPELINE", None), "state", None)
-    if state is not None:
-        return str(state.resource.attributes.get("service.name", ""))
+    if _service is not None:
+        return _service
     name = ENVIRON.get("OTEL_SERVICE_NAME")
     for pair in (ENVIRON.get("OTEL_RESOURCE_ATTRIBUTES") or "").split(","):
         key, _, value = pair.partition("=")

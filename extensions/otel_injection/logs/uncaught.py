@@ -11,6 +11,7 @@ import sys
 from otel_injection import ours, report
 from otel_injection._index import INSTRUMENTATION_VERSION
 from otel_injection.imports import hooks
+from otel_injection.lifecycle import events
 from otel_injection.settings.early import disabled_instrumentations
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
@@ -26,17 +27,18 @@ def hook(_module: Any, _name: str) -> None:
     global _ready
     if not _ready and disabled_instrumentations().isdisjoint(("*", "exceptions")):
         _ready = True
+        events.about_to_end.register(_at_end)
         hooks.after("threading", _hook_threads)
         hooks.after("asyncio.base_events", _hook_asyncio)
 
 
-def at_end() -> None:
+def _at_end() -> None:
     """Record what the main thread ends with.
 
     No ``sys.excepthook``: where there is one, libraries (exceptiongroup, for example) leave out theirs.
     """
     error = getattr(sys, "last_value", None)
-    if _ready and error is not None and not hasattr(sys, "ps1"):
+    if error is not None and not hasattr(sys, "ps1"):
         _record(error, "FATAL", type(error).__name__)
 
 
@@ -74,7 +76,7 @@ def _record(error: Any, severity: str, event_name: str) -> None:
     try:
         from opentelemetry._logs import SeverityNumber
 
-        from otel_injection.logs.recorder import OURS
+        from otel_injection.providers.logging import OURS
 
         OURS.get_logger(_SCOPE, INSTRUMENTATION_VERSION).emit(
             event_name=event_name,

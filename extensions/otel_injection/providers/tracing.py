@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry import trace as api
 
 from otel_injection import record
-from otel_injection.providers.span_blocks import CurrentSpan
+from otel_injection.sdk.faster.span_blocks import CurrentSpan
 from otel_injection.sdk.pipeline import PIPELINE
 from otel_injection.settings.early import forced
 

@@ -7,7 +7,6 @@ on Python warns of a fork beside threads, which an app without threads of its ow
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -19,14 +18,13 @@ from opentelemetry.sdk.metrics._internal import export
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
 from otel_injection import ours, report
+from otel_injection.lifecycle import own_threads
 from otel_injection.sdk import idle_threads, wakeups
 
 _PATIENCE = 0.05
 """Seconds that a fork waits for the threads: one that is exporting to a slow collector takes longer, and goes on."""
 
 _halted: set[threading.Thread] = set()
-numbers: set[int] = set()
-"""The system's numbers of the threads that there may be, where Python warns of a fork beside them (3.12)."""
 
 
 class _Thread(threading.Thread):
@@ -42,8 +40,7 @@ class _Thread(threading.Thread):
             return
         try:
             super().start()
-            if sys.version_info >= (3, 12):
-                numbers.add(self.native_id or 0)
+            own_threads.add(self.native_id or 0)
         except RuntimeError as error:
             report.debug(f"{self.name}: {error}")
 
@@ -130,7 +127,7 @@ def renew_locks(batches: Sequence[Any], readers: Sequence[Any]) -> None:
 def forget() -> None:
     """Forget, in a child, the threads that were not copied."""
     _halted.clear()
-    numbers.clear()
+    own_threads.forget()
 
 
 def _start_exporting(batch: Any) -> bool:

@@ -21,13 +21,14 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import DEFAULT_ON, ParentBased
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.util._importlib_metadata import entry_points
 
 from otel_injection import ours, record, report
 from otel_injection.lifecycle import supervisors
 from otel_injection.sdk import export_threads, resource
 from otel_injection.sdk.assembled import State
+from otel_injection.sdk.excluded_sampler import drop_under_any
 from otel_injection.sdk.faster import replacing
 from otel_injection.sdk.faster.spans import Processors
 from otel_injection.settings import environment
@@ -59,7 +60,7 @@ class Configurator(_BaseConfigurator):
         records = [BatchLogRecordProcessor(each, meter_provider=meter_provider) for each in _exporters("logs", used)]
         span_chain, log_chain = _chains(spans, records, meter_provider)
         tracer_provider = TracerProvider(
-            sampler=_excluding(span_chain.sampler(_sampler()) if span_chain is not None else _sampler()),
+            sampler=drop_under_any(span_chain.sampler(_sampler()) if span_chain is not None else _sampler()),
             resource=shared,
             shutdown_on_exit=False,
             active_span_processor=Processors(),
@@ -182,15 +183,6 @@ def _sampler() -> Any:
     except ours() as error:
         report.say(f"OTEL_TRACES_SAMPLER: '{name}' failed ({error}); parentbased_always_on is used")
     return DEFAULT_ON
-
-
-def _excluding(sampler: Any) -> Any:
-    """Return a sampler that also drops what is done for requests whose URL is excluded."""
-    if isinstance(sampler, ParentBased):
-        return sampler
-    from otel_injection.instrumentations import excluded_urls
-
-    return excluded_urls.drop_under_any(sampler)
 
 
 def _ratio(text: str | None) -> float:

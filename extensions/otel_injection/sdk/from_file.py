@@ -41,7 +41,7 @@ _run_detectors = _resource._run_detectors
 
 
 def build(file: File) -> State:
-    """Return the SDK that a file describes; raises ``configuration.Refused``."""
+    """Return the SDK that a file describes; raises ``report.Refused``."""
     model = file.model
     used: dict[str, Any] = {}
     with file.at("resource"):

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from otel_injection import ours, record, report
-from otel_injection.lifecycle import ending
-from otel_injection.settings.file import Refused
+from otel_injection.imports import hooks
+from otel_injection.lifecycle import ending, events  # noqa: F401 - ``ending`` is what notices the end
+from otel_injection.settings.early import exit_timeout
 from otel_injection.stand_ins import for_random
 
 _SETUP_PATIENCE = 5.0
@@ -168,7 +169,7 @@ class Pipeline:
                 for listener in self._listeners:
                     listener(state)
                 self.state = state
-            except Refused as refused:
+            except report.Refused as refused:
                 self._failed = True
                 record.failed(str(refused))
                 refused.say()
@@ -190,8 +191,8 @@ def _configure() -> Any:
     from otel_injection.sdk import resource_detection
 
     resource_detection.replace()
-    from otel_injection.instrumentations import distro  # noqa: F401 - instrumentations wait for this import
-    from otel_injection.lifecycle import supervisors
+    hooks.happened(hooks.FIRST_TELEMETRY)
+    from otel_injection.lifecycle import forking, os_exit, signals, supervisors
     from otel_injection.sdk import system_metrics
     from otel_injection.sdk.from_environment import Configurator
 
@@ -200,8 +201,22 @@ def _configure() -> Any:
         state.rest()
     else:
         system_metrics.observe(state.meter_provider)
-    ending.watch_closely()
+    forking.watch_returns()
+    os_exit.watch()
+    signals.watch()
+    events.sdk_is_set_up.tell(state)
     return state
 
 
 PIPELINE = Pipeline(_configure)
+
+events.before_fork.register(PIPELINE.before_fork)
+events.after_fork_in_parent.register(PIPELINE.after_fork_in_parent)
+events.after_fork_in_child.register(PIPELINE.after_fork)
+events.before_patching.register(PIPELINE.before_fork)
+events.after_patching.register(PIPELINE.after_patching)
+events.ready_to_serve.register(PIPELINE.current)
+events.begins_to_supervise.register(PIPELINE.rest)
+events.signalled.register(PIPELINE.hold)
+events.about_to_go.register(lambda: PIPELINE.drain(exit_timeout()))
+events.ends.register(lambda: PIPELINE.close(exit_timeout()))

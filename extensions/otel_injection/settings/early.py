@@ -6,6 +6,9 @@ import os
 
 from otel_injection import report
 
+CONFIG_FILE = "OTEL_CONFIG_FILE"
+"""The variable that names a file of declarative configuration; see ``settings.file``."""
+
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from otel_injection import start
+from otel_injection import start, waiting
 from otel_injection.imports import hooks
 
 
@@ -31,7 +31,7 @@ def app(tmp_path: Path) -> Iterator[Path]:
     sys.path[:], sys.meta_path[:] = path, meta_path
     for name in set(sys.modules) - before:
         del sys.modules[name]
-    for kept in (hooks._after, hooks._before, start.NAMES, hooks._running, hooks._postponed):
+    for kept in (hooks._after, hooks._before, waiting.NAMES, hooks._running, hooks._postponed, hooks._happened):
         kept.clear()
     importlib.invalidate_caches()
 
@@ -199,8 +199,21 @@ def test_the_finders_of_the_app_are_asked_in_their_order(app: Path) -> None:
 
 
 def test_uninstalling_leaves_no_finder(app: Path) -> None:
-    start.uninstall()
+    waiting.uninstall()
     assert [each for each in sys.meta_path if type(each).__module__.startswith("otel_injection")] == []
+
+
+def test_an_event_that_is_no_import_happens_once_and_counts_at_once_for_whoever_comes_later(app: Path) -> None:
+    seen = watch("otel_injection:event")
+    hooks.happened("otel_injection:event")
+    hooks.happened("otel_injection:event")
+    assert seen == ["otel_injection:event"]
+    assert watch("otel_injection:event") == ["otel_injection:event"]
+
+
+def test_an_event_that_nothing_waits_for_does_not_happen(app: Path) -> None:
+    hooks.happened("otel_injection:event")
+    assert watch("otel_injection:event") == []
 
 
 def test_a_module_whose_execution_ended_with_its_thread_is_executed_anew(app: Path) -> None:

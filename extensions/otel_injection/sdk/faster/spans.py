@@ -18,10 +18,10 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import DEFAULT_TRACE_STATE, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
 
-from otel_injection.providers.span_blocks import CurrentSpan
 from otel_injection.sdk.faster import current_context, sampling
 from otel_injection.sdk.faster.attributes import SpanAttributes, is_plain
 from otel_injection.sdk.faster.deferred_attributes import Later, Plain
+from otel_injection.sdk.faster.span_blocks import CurrentSpan
 from otel_injection.stand_ins import for_random
 
 _new = object.__new__

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 
 from otel_injection import report
+from otel_injection.report import Refused
+from otel_injection.settings.early import CONFIG_FILE
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -17,28 +19,12 @@ if TYPE_CHECKING:
 
     from otel_injection.settings.file.loading import File
 
-VARIABLE = "OTEL_CONFIG_FILE"
-
-
-class Refused(Exception):  # noqa: N818 - people read the name
-    """There is no telemetry by this file: it is broken, or says so, which is ``wanted``. The text is for people."""
-
-    def __init__(self, text: str, *, wanted: bool = False) -> None:
-        super().__init__(text)
-        self.wanted = wanted
-
-    def say(self) -> None:
-        """Print one line, unless nothing else is wanted."""
-        tell = report.debug if self.wanted else report.say
-        tell(f"no telemetry from this process: {self}")
-
-
 _known: dict[str, File | Refused] = {}
 
 
 def path() -> str:
     """Return the name of the file that is in force, empty if none is."""
-    return os.environ.get(VARIABLE, "").strip()
+    return os.environ.get(CONFIG_FILE, "").strip()
 
 
 def load() -> File:
@@ -96,7 +82,7 @@ def _read(name: str) -> File | Refused:
     except Refused as refused:
         return refused
     if file.model.disabled:
-        return Refused(f"{VARIABLE}: {name} says disabled: true", wanted=True)
+        return Refused(f"{CONFIG_FILE}: {name} says disabled: true", wanted=True)
     if file.unsupported:
-        report.say(f"{VARIABLE}: {name}: not supported here and ignored: {', '.join(file.unsupported)}")
+        report.say(f"{CONFIG_FILE}: {name}: not supported here and ignored: {', '.join(file.unsupported)}")
     return file

@@ -13,7 +13,8 @@ from typing import Any, get_type_hints
 
 from opentelemetry.configuration import _conversion, models
 
-from otel_injection.settings.file import VARIABLE, Refused
+from otel_injection.report import Refused
+from otel_injection.settings.early import CONFIG_FILE
 from otel_injection.settings.file.documents import Document, DocumentError
 from otel_injection.settings.file.schema import problems
 
@@ -70,7 +71,7 @@ def refused(name: str, place: str, cause: str, lines: Mapping[str, int]) -> Refu
     while known and known not in lines:
         known = re.sub(r"(\.[^.\[]*|\[\d+\]|^[^.\[]*)$", "", known)
     where = f"line {lines[known]}: " if known else ""
-    return Refused(f"{VARIABLE}: {name}: {where}{f'{place}: ' if place else ''}{cause}")
+    return Refused(f"{CONFIG_FILE}: {name}: {where}{f'{place}: ' if place else ''}{cause}")
 
 
 def read(name: str, environ: Mapping[str, str] = os.environ) -> File:

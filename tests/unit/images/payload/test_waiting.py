@@ -9,7 +9,8 @@ import pytest
 from images.bytecode.tree import FIRST
 from images.paths import ROOT
 from images.payload import index
-from images.payload.triggers import TRIGGERS, WAITING
+from images.payload.triggers import FIRST_TELEMETRY, TRIGGERS, WAITING
+from otel_injection.imports import hooks
 
 PACKAGE = ROOT / "extensions" / "otel_injection"
 
@@ -39,10 +40,14 @@ def test_each_instrumentation_acts_by_the_last_of_its_triggers_and_all_are_watch
 
 
 def test_the_packages_that_hold_a_module_are_watched_too() -> None:
-    """All but ours, which are never being executed while anything of ours acts."""
     after = _after()
     packages = {name[:place] for name in after for place, letter in enumerate(name) if letter == "."}
-    assert packages - after.keys() == {"otel_injection"}
+    assert packages - after.keys() == set()
+
+
+def test_the_event_that_is_no_import_has_one_name() -> None:
+    assert FIRST_TELEMETRY == hooks.FIRST_TELEMETRY
+    assert _after()[FIRST_TELEMETRY][0] == "instrumentations.distro:prepare"
 
 
 def test_modules_that_every_process_needs_import_nothing_at_once_but_each_other() -> None:

@@ -1,0 +1,44 @@
+"""Drops the spans of what is done for a request whose URL is excluded, whatever the sampler.
+
+``instrumentations.excluded_urls`` gives them a parent that is not sampled. A sampler that looks at parents drops them
+by itself.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from opentelemetry.trace import TraceState, get_current_span
+
+
+class _State(TraceState):
+    pass
+
+
+EXCLUDED = _State()
+"""The trace state of the parent of what is done for an excluded request."""
+
+
+def _are_asked_for() -> bool:
+    return any(name.startswith("OTEL_PYTHON_") and name.endswith("EXCLUDED_URLS") for name in os.environ)
+
+
+def drop_under_any(sampler: Any) -> Any:
+    """Return a sampler that drops what has such a parent, also where ``sampler`` does not look at parents."""
+    from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult
+
+    if isinstance(sampler, ParentBased) or not _are_asked_for():
+        return sampler
+
+    class _Sampler(Sampler):
+        def should_sample(self, parent_context: Any, *arguments: Any, **keywords: Any) -> SamplingResult:
+            state = get_current_span(parent_context).get_span_context().trace_state
+            if type(state) is _State:
+                return SamplingResult(Decision.DROP, None, state)
+            return sampler.should_sample(parent_context, *arguments, **keywords)  # type: ignore[no-any-return]
+
+        def get_description(self) -> str:
+            return str(sampler.get_description())
+
+    return _Sampler()
