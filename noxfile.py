@@ -83,12 +83,13 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, types and shell scripts."""
+    """Check style, types, the direction of imports and shell scripts."""
     _expect(session, "")
     _install(session, "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+    session.run("lint-imports", "--no-logo", "--no-cache", env={"PYTHONPATH": "extensions"})
     session.run("shellcheck", "build.sh", ".ci/run", *map(str, sorted(ROOT.glob("tests/**/*.sh"))))
 
 
