@@ -15,6 +15,7 @@ from otel_injection import report
 from otel_injection.lifecycle import events, greenlets, own_threads, supervisors, uwsgi
 from otel_injection.lifecycle.descriptors import out_of_the_way
 from otel_injection.lifecycle.greenlets import allocate_lock, start_new_thread
+from otel_injection.lifecycle.own_threads import start_deaf
 from otel_injection.settings.early import exit_timeout
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
@@ -56,7 +57,7 @@ class _Watch:
             if self.handler.set(signum) and self._ended.acquire(blocking=False):
                 self._thread = 0
                 try:
-                    start_new_thread(self._run, ())
+                    start_deaf(start_new_thread, self._run)
                 except BaseException:  # there can be no more threads: nobody would learn of the signal
                     self._ended.release()
                     self.reset()
@@ -195,7 +196,7 @@ def set_again() -> None:
 def _start(work: Callable[[], None]) -> None:
     """Run a function in a thread; here, where there can be none any more: Python is ending."""
     try:
-        start_new_thread(work, ())
+        start_deaf(start_new_thread, work)
     except RuntimeError:
         work()
 

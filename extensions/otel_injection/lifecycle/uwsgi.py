@@ -46,6 +46,7 @@ def wait_for_handlers(has_set: Callable[[], bool]) -> None:
             )
         return
     from otel_injection.lifecycle.greenlets import start_new_thread
+    from otel_injection.lifecycle.own_threads import start_deaf
 
     def wait() -> None:
         end = time.monotonic() + _PATIENCE
@@ -53,7 +54,7 @@ def wait_for_handlers(has_set: Callable[[], bool]) -> None:
             time.sleep(0.02)
 
     if not has_set():
-        start_new_thread(wait, ())
+        start_deaf(start_new_thread, wait)
 
 
 def _module() -> Any:

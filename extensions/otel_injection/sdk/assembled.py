@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any
 from opentelemetry.sdk._shared_internal import BatchExportStrategy
 
 from otel_injection import ours, report
+from otel_injection.lifecycle import own_threads
 from otel_injection.sdk import export_threads, identity, wakeups
 from otel_injection.sdk.resource import step_back
 
@@ -163,7 +163,7 @@ def _wait_for(threads: Sequence[tuple[Any, Callable[[], None]]], deadline: float
             work()
 
 
-def _join(thread: threading.Thread, deadline: float) -> None:
+def _join(thread: own_threads.Thread, deadline: float) -> None:
     """Wait for a thread; what a signal handler of the app raises meanwhile is raised when that is done."""
     error: BaseException | None = None
     while thread.is_alive() and time.monotonic() < deadline:

@@ -24,10 +24,10 @@ from otel_injection.sdk import idle_threads, wakeups
 _PATIENCE = 0.05
 """Seconds that a fork waits for the threads: one that is exporting to a slow collector takes longer, and goes on."""
 
-_halted: set[threading.Thread] = set()
+_halted: set[own_threads.Thread] = set()
 
 
-class _Thread(threading.Thread):
+class _Thread(own_threads.Thread):
     """A thread that need not be: a process that is ending, or is at its limit, gets none.
 
     What it would export is exported when the SDK is closed.
@@ -40,9 +40,9 @@ class _Thread(threading.Thread):
             return
         try:
             super().start()
-            own_threads.add(self.native_id or 0)
         except RuntimeError as error:
             report.debug(f"{self.name}: {error}")
+
 
 
 class _Threading:
@@ -59,7 +59,7 @@ def use(*, standing: bool = True) -> None:
     """Have the SDK's batch processors and metric readers run these threads; unless ``standing``, from ``rest`` on."""
     _Thread.wanted = standing
     _shared_internal.threading = _Threading()  # type: ignore[attr-defined, assignment]
-    export.Thread = _Thread  # type: ignore[attr-defined]
+    export.Thread = _Thread  # type: ignore[attr-defined, assignment]
     BatchProcessor.worker = _export_batches  # type: ignore[method-assign]
     PeriodicExportingMetricReader._ticker = _collect_metrics  # type: ignore[method-assign, assignment]
 
@@ -68,7 +68,7 @@ def halt(batches: Sequence[Any], readers: Sequence[Any]) -> None:
     """Stop the threads, as far as that is possible within a moment; nothing is exported for it, nothing is lost."""
     threads = [each._worker_thread for each in batches]
     threads += [each._daemon_thread for each in readers if getattr(each, "_daemon_thread", None) is not None]
-    threads = [each for each in threads if each.is_alive() and each is not threading.current_thread()]
+    threads = [each for each in threads if each.is_alive() and each is not own_threads.current()]
     _halted.update(threads)
     for batch in batches:
         batch._worker_awaken.set()
@@ -140,20 +140,19 @@ def _start_collecting(reader: Any) -> bool:
     return reader._daemon_thread.ident is not None
 
 
-def start(name: str, target: Any) -> threading.Thread:
+def start(name: str, target: Any) -> own_threads.Thread:
     """Start a thread, or do nothing where there can be none."""
     thread = _Thread(name=name, target=target, daemon=True)
     thread.start()
     return thread
 
 
-def _leaving(thread: threading.Thread) -> bool:
+def _leaving(thread: own_threads.Thread) -> bool:
     """Return whether a thread has ended for Python but not yet for the system, which is asked by Python 3.12."""
     return not thread.is_alive() and os.path.exists(f"/proc/self/task/{thread.native_id}")
 
 
-def _is_halted() -> bool:
-    thread = threading.current_thread()
+def _is_halted(thread: Any) -> bool:
     if thread not in _halted:
         return False
     _halted.discard(thread)
@@ -162,35 +161,39 @@ def _is_halted() -> bool:
 
 def _export_batches(batch: Any) -> None:
     """Do what ``BatchProcessor.worker`` does; the time of the next export outlives this thread."""
+    thread = own_threads.current()
     vars(batch).setdefault("_due", time.monotonic() + batch._schedule_delay)
     while not batch._shutdown:
         woken = batch._worker_awaken.wait(max(0.0, batch._due - time.monotonic()))
         if batch._shutdown:
             break
-        if _is_halted():
+        if _is_halted(thread):
             return
         batch._export(
             BatchExportStrategy.EXPORT_WHILE_BATCH_EXCEEDS_THRESHOLD
             if woken
             else BatchExportStrategy.EXPORT_AT_LEAST_ONE_BATCH
         )
+        own_threads.stay_unseen()
         batch._due = time.monotonic() + batch._schedule_delay
         batch._worker_awaken.clear()
-        if _is_halted() or idle_threads.may_rest(batch):
+        if _is_halted(thread) or idle_threads.may_rest(batch):
             return
     batch._export(BatchExportStrategy.EXPORT_ALL)
 
 
 def _collect_metrics(reader: Any) -> None:
     """Do what ``PeriodicExportingMetricReader._ticker`` does; the time of the next export outlives this thread."""
+    thread = own_threads.current()
     interval = reader._export_interval_millis / 1000
     vars(reader).setdefault("_due", time.monotonic() + interval)
     while not reader._shutdown_event.wait(max(0.0, min(reader._due - time.monotonic(), threading.TIMEOUT_MAX))):
         collect(reader)
+        own_threads.stay_unseen()
         reader._due = time.monotonic() + interval
-        if _is_halted() or idle_threads.may_rest(reader):
+        if _is_halted(thread) or idle_threads.may_rest(reader):
             return
-    if reader._shutdown or not _is_halted():
+    if reader._shutdown or not _is_halted(thread):
         collect(reader)
 
 

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from otel_injection.lifecycle import own_threads
 from otel_injection.otlp import connection
 
 _SOON = 1.0
 """Seconds that what is recorded waits at most: a thread that waits longer is one that stands by."""
 
 
-def prepare(part: Any, thread: threading.Thread) -> None:
+def prepare(part: Any, thread: own_threads.Thread) -> None:
     """Let a batch processor or metric reader of the SDK rest; ``thread`` is its own, stopped or never started."""
     part._at_work = threading.Lock()  # held for a thread from its start to its end
     part._measured = thread.ident is not None  # perhaps

@@ -183,7 +183,7 @@ class Pipeline:
 def _answering() -> bool:
     """Return whether other threads of the app, or greenlets, may go on answering until the process has ended."""
     this = threading.current_thread()
-    others = (each for each in threading.enumerate() if each is not this and not each.name.startswith("Otel"))
+    others = (each for each in threading.enumerate() if each is not this)
     return next(others, None) is not None or "gevent.monkey" in sys.modules
 
 
