@@ -25,6 +25,7 @@ LOCKS = (
     "apps",
     "frameworks",
     "servers",
+    "libraries",
     "tests",
     "lint",
     "own-opentelemetry",

@@ -26,6 +26,7 @@ REPLACED = {"psutil": "otel_injection.stand_ins.for_psutil", "random": "otel_inj
 
 STAND_INS = {
     "hpack/huffman_table.py": "from otel_injection.stand_ins.for_huffman_table import decode_huffman",
+    "asgiref/compatibility.py": "from otel_injection.stand_ins.for_asgiref import guarantee_single_callable",
     "opentelemetry/configuration/__init__.py": "",
     "yaml/__init__.py": "",
 }
@@ -51,6 +52,24 @@ LAZY = {"wrapt.synchronization": "asyncio"}
 """By module of the payload, what it imports for a function that apps may never call.
 
 ``asyncio`` brings ``ssl``: imported before gevent has patched it, it would recurse for ever (contrib issue 2758).
+"""
+
+UNIMPORTED = {
+    "opentelemetry.instrumentation.celery": {"billiard.einfo", "celery.worker.request"},
+    "opentelemetry.instrumentation.celery.utils": {"celery.app.task"},
+    "opentelemetry.instrumentation.psycopg2": {"psycopg2.sql"},
+    "opentelemetry.instrumentation.tornado": {"tornado.websocket"},
+    "opentelemetry.instrumentation.tornado.client": {"tornado.httpclient"},
+    "opentelemetry.instrumentation.tortoiseorm": {
+        "tortoise.backends.asyncpg.client",
+        "tortoise.backends.mysql.client",
+        "tortoise.backends.sqlite.client",
+        "tortoise.contrib.pydantic.base",
+    },
+}
+"""By module of the payload, modules of its library that the app need not have imported when it acts.
+
+They are not imported on its behalf; see ``for_unimported``.
 """
 
 SUBSTITUTES = {

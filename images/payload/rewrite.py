@@ -15,7 +15,7 @@ from typing import cast
 from images.errors import UserError
 from images.payload import swallowing, unread, upstream_names
 from images.payload.cheaper_imports import cheaper
-from images.payload.ownership import ENVIRON, LAZY, NAMESPACES, PRIVATE, QUIET, Ownership
+from images.payload.ownership import ENVIRON, LAZY, NAMESPACES, PRIVATE, QUIET, UNIMPORTED, Ownership
 
 _FROM = re.compile(rb"(from\s+)([\w.]+)")
 
@@ -55,6 +55,8 @@ def _edit_imports(
         replaced = _replaced(node, name) if private and not owned.foreign else None
         if replaced is not None:
             yield (*span(cast("ast.stmt | ast.expr", node)), replaced)
+        elif isinstance(node, ast.Import | ast.ImportFrom) and _unimported(node) in UNIMPORTED.get(name, ()):
+            yield (*span(node), _standing_in(node))
         elif isinstance(node, ast.Import) and LAZY.get(name) == node.names[0].name:
             yield (*span(node), _lazily(LAZY[name]))
         elif isinstance(node, ast.Import):
@@ -95,6 +97,23 @@ def spans(source: bytes) -> Callable[[ast.stmt | ast.expr | ast.ExceptHandler], 
 
 def _lazily(module: str) -> bytes:
     return f"from otel_injection.stand_ins import for_asyncio; {module} = for_asyncio.Module({module!r})".encode()
+
+
+def _unimported(node: ast.Import | ast.ImportFrom) -> str:
+    """Return the one module that a statement imports, or imports from."""
+    if isinstance(node, ast.ImportFrom):
+        return node.module or ""
+    return node.names[0].name if len(node.names) == 1 and not node.names[0].asname else ""
+
+
+def _standing_in(node: ast.Import | ast.ImportFrom) -> bytes:
+    """Return what binds the same names without the import of a module that the app may not have imported."""
+    stand_in = "__import__('otel_injection.stand_ins.for_unimported').stand_ins.for_unimported"
+    if isinstance(node, ast.Import):
+        package = node.names[0].name.partition(".")[0]
+        return f"{package} = {stand_in}.Module({package!r})".encode()
+    names = [f"{each.asname or each.name} = {stand_in}.Name({node.module!r}, {each.name!r})" for each in node.names]
+    return "; ".join(names).encode()
 
 
 def _replaced(node: ast.AST, name: str) -> bytes | None:

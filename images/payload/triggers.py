@@ -22,7 +22,7 @@ TRIGGERS: dict[str, tuple[str, ...]] = {
     "boto3": ("boto3.session",),
     "botocore": ("botocore.client",),
     "cassandra": ("cassandra.cluster",),
-    "celery": ("celery",),
+    "celery": ("celery.app.base",),
     "click": ("click",),
     "confluent_kafka": ("confluent_kafka",),
     "django": ("django.core.handlers.base",),

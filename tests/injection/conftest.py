@@ -112,6 +112,13 @@ def servers_venv(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
+def library_runner(python: Path, mount: Path, receiver: Receiver, tmp_path: Path) -> Runner:
+    """Runs programs beside the packages of requirements/libraries.in."""
+    folder = pythons.apps_environment(python, "libraries")
+    return Runner(folder / "bin" / "python", mount, receiver.endpoint, tmp_path / "app")
+
+
+@pytest.fixture
 def old_pins_runner(python: Path, mount: Path, receiver: Receiver, tmp_path: Path) -> Runner:
     """Runs programs beside the old packages of requirements/old-pins.in."""
     folder = pythons.apps_environment(python, "old-pins")

@@ -145,3 +145,15 @@ def test_every_task_is_seen_once(runs: dict[str, Future[Ran]], row: Row) -> None
     assert main == f"{ran.instance}-1"
     if row.broker is files and row.stop_after == TASKS:
         assert ran.held == 0
+
+
+@pytest.mark.parametrize("pool", ["gevent", "eventlet"])
+def test_a_pool_of_greenlets_works_and_ends(
+    servers_venv: Path, mount: Path, receiver: Receiver, tmp_path: Path, pool: str
+) -> None:
+    """Celery patches before it imports what waits for its broker: nothing of ours may be there before."""
+    ran = run(Row(pool, redis, ("--pool", pool)), servers_venv, mount, receiver, tmp_path)
+    assert ran.status == 0
+    assert len(ran.pids) == TASKS
+    assert len([span for span in receiver.spans if span.name == "run/add"]) == TASKS
+    assert receiver.sum_count("flower.task.runtime.seconds") == TASKS

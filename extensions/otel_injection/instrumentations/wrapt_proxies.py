@@ -33,7 +33,22 @@ def complete() -> None:
         function.__copy__ = lambda self: self
         function.__deepcopy__ = _deepcopy_function
         function.__reduce_ex__ = _reduce_function
+    _await_modules()
     hooks.after(_DBAPI, _complete_database)
+
+
+def _await_modules() -> None:
+    """Wrap what stands in a module that the app has not imported once it does, if ever: wrapt would import it."""
+    patches: Any = sys.modules[wrapt.wrap_object.__module__]
+    wrap = patches.wrap_object
+
+    def wrap_object(target: Any, name: str, factory: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if isinstance(target, str) and target not in sys.modules:
+            hooks.after(target, lambda module: wrap(module, name, factory, args, kwargs or {}))
+            return None
+        return wrap(target, name, factory, args, kwargs or {})
+
+    patches.wrap_object = wrap_object
 
 
 def _owner(function: Any) -> Any:

@@ -44,7 +44,6 @@ class _Thread(own_threads.Thread):
             report.debug(f"{self.name}: {error}")
 
 
-
 class _Threading:
     """``threading`` as ``_shared_internal`` sees it."""
 

@@ -46,6 +46,16 @@ def test_an_import_is_rewritten_by_the_table(before: str, after: str) -> None:
     assert rewrite(before.encode(), "packaging.anything", OWNERSHIP).decode() == after
 
 
+def test_modules_of_a_library_that_the_app_may_not_have_imported_are_stood_in_for() -> None:
+    stand_in = "__import__('otel_injection.stand_ins.for_unimported').stand_ins.for_unimported"
+    celery, tornado = "opentelemetry.instrumentation.celery", "opentelemetry.instrumentation.tornado"
+    before = b"from celery.worker.request import Request\nfrom celery import signals"
+    after = f"Request = {stand_in}.Name('celery.worker.request', 'Request')\nfrom celery import signals"
+    assert rewrite(before, celery, OWNERSHIP).decode().startswith(after)
+    after = f"import tornado.web\ntornado = {stand_in}.Module('tornado')"
+    assert rewrite(b"import tornado.web\nimport tornado.websocket", tornado, OWNERSHIP).decode().startswith(after)
+
+
 NAMES = {"opentelemetry.semconv.http": {"HTTP_ROUTE": "http.route", "HTTP_METHOD": "http.method"}}
 
 
