@@ -8,13 +8,17 @@ injection, and hands on to the app's own ``sitecustomize``. Whatever goes wrong 
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any  # noqa: F401 - in comments that type checkers read
+
 _SUPPORTED = (3, 10)
 
 
 def _places():
     # type: () -> tuple[str, str]
     """Return this file's folder and, three levels above, the folder that the payload was copied to."""
-    folder = os.path.dirname(os.path.abspath(__file__))
+    folder = os.path.dirname(os.path.abspath(globals().get("__file__") or _places.__code__.co_filename))
     return folder, os.path.dirname(os.path.dirname(os.path.dirname(folder)))
 
 
@@ -65,6 +69,9 @@ def _arguments():
 def _start():
     # type: () -> None
     folder, mount = _places()
+    if getattr(sys.modules.get("otel_injection.start"), "_started", False):
+        sys.path[:] = [each for each in sys.path if os.path.normpath(each) != folder]
+        return
     _drop_empty_entry(folder, mount)
     _spare_the_wrapped(mount)
     _leave_path(folder, mount)
@@ -126,8 +133,55 @@ def _hand_on():
 
     Where there is none, Python's ``site`` is to learn that as without us, and forgets this module.
     """
-    del sys.modules["sitecustomize"]
-    import sitecustomize  # noqa: F401
+    own = vars(sys.modules.get(__name__, os)) is globals()
+    others = _others()
+    if own and not others and __name__ == "sitecustomize":
+        del sys.modules["sitecustomize"]
+        import sitecustomize  # noqa: F401
+    elif sys.version_info >= (3, 5):
+        _run_next(others, own)
+
+
+def _others():
+    # type: () -> set[str]
+    """Return the folders of those that were found before this one: one of them has loaded it by hand."""
+    files = [getattr(sys.modules.get("sitecustomize"), "__file__", None) or ""]
+    frame = sys._getframe()  # type: Any
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "<module>" and os.path.basename(code.co_filename).startswith("sitecustomize."):
+            files.append(code.co_filename)
+        frame = frame.f_back
+    return {os.path.dirname(os.path.abspath(each)) for each in files if each} - {_places()[0]}
+
+
+def _run_next(others, own):
+    # type: (set[str], bool) -> None
+    """Run what whoever has loaded this one by hand would have found in its place, and as what it has loaded it."""
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
+
+    folders = [each for each in sys.path if os.path.abspath(each) not in others]
+    spec = PathFinder.find_spec("sitecustomize", folders)
+    if spec is not None and spec.loader is not None:
+        module = module_from_spec(spec)
+        if own:
+            sys.modules[__name__] = module
+        spec.loader.exec_module(module)
+    elif own and _is_imported():
+        del sys.modules[__name__]
+        raise ImportError("No module named %r" % __name__, name=__name__)
+
+
+def _is_imported():
+    # type: () -> bool
+    """Return whether an import statement has found this file, which expects an error where there is none."""
+    frame = sys._getframe(4)  # type: Any # behind the three of ours and this file
+    while frame is not None and "importlib" in frame.f_code.co_filename:
+        if frame.f_code.co_name == "_find_and_load":
+            return True
+        frame = frame.f_back
+    return False
 
 
 try:

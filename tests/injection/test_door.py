@@ -229,6 +229,71 @@ def test_the_apps_own_customization_runs_once_and_fails_as_usual(runner: Runner,
     runner.compare(["main.py"], app_pythonpath="own", env={"PYTHONDONTWRITEBYTECODE": "1"})
 
 
+BY_HAND = {
+    "as newrelic-admin does": """
+        spec = PathFinder.find_spec("sitecustomize", [each for each in sys.path if each != here])
+        if spec is not None:
+            module = importlib.util.module_from_spec(spec)
+            sys.modules["sitecustomize"] = module
+            spec.loader.exec_module(module)
+    """,
+    "beside its own": """
+        spec = PathFinder.find_spec("sitecustomize", [each for each in sys.path if each != here])
+        if spec is not None:
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    """,
+    "under another name": """
+        spec = PathFinder.find_spec("sitecustomize", [each for each in sys.path if each != here])
+        if spec is not None:
+            spec = importlib.util.spec_from_file_location("next_one", spec.origin)
+            sys.modules["next_one"] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(sys.modules["next_one"])
+    """,
+    "by importing it anew": """
+        del sys.modules["sitecustomize"]
+        sys.path.remove(here)
+        try:
+            import sitecustomize
+        except ImportError as error:
+            print(error)
+    """,
+    "as a file": """
+        spec = PathFinder.find_spec("sitecustomize", [each for each in sys.path if each != here])
+        if spec is not None:
+            with open(spec.origin) as file:
+                exec(compile(file.read(), spec.origin, "exec"), {"__name__": "anything"})
+    """,
+    "twice": """
+        for _ in range(2):
+            spec = PathFinder.find_spec("sitecustomize", [each for each in sys.path if each != here])
+            if spec is not None:
+                runpy.run_path(spec.origin)
+    """,
+}
+"""How the ``sitecustomize`` of another agent, which is found before ours, hands on to the next one."""
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("way", BY_HAND)
+def test_another_agents_customization_may_stand_in_front(
+    runner: Runner, receiver: Receiver, way: str, own: bool
+) -> None:
+    start = "import importlib.util, os, runpy, sys\nfrom importlib.machinery import PathFinder\nprint('agent')\n"
+    code = f"{start}here = os.path.dirname(os.path.abspath(__file__))\n{textwrap.dedent(BY_HAND[way])}"
+    runner.write(code, "agent/sitecustomize.py")
+    (runner.folder / "own").mkdir()
+    if own:
+        runner.write("print('own')", "own/sitecustomize.py")
+    runner.write("import logging\nlogging.getLogger('shop').error('sold')")
+    paths = [f"{runner.folder}/agent", f"{runner.folder}/own"]
+    plain = runner.run(["main.py"], injected=False, env={"PYTHONPATH": ":".join(paths)})
+    entries = ":".join([paths[0], runner.operator["PYTHONPATH"], paths[1]])
+    injected = runner.run(["main.py"], env={"PYTHONPATH": entries})
+    assert (injected.own, injected.lines) == (plain.own, [])
+    assert plain.stdout.split().count("own") == (2 if way == "twice" else 1) * own
+    assert [log.body for log in receiver.logs] == ["sold"]
+
+
 def test_a_deleted_working_directory_is_no_obstacle(runner: Runner) -> None:
     runner.write("import logging; logging.getLogger('shop').warning('sold')")
     gone = runner.folder / "gone"

@@ -92,4 +92,5 @@ def _make_recorder() -> None:
             _recorder = Recorder()
         except ours() as error:
             _recorder = False
-            report.say(f"logs are not recorded: {type(error).__name__}: {error}", kind="logs")
+            if NAMES:  # else all has been given up meanwhile, which has been said
+                report.say(f"logs are not recorded: {type(error).__name__}: {error}", kind="logs")
