@@ -45,3 +45,8 @@ class Figure:
     def missed(self) -> bool:
         """Whether the goal is missed by more than the spread: a quarter of the rounds at the most would meet it."""
         return self.goal is not None and self.quartiles("ours")[0] > self.goal
+
+
+def number(value: float) -> str:
+    """Return a figure with as many digits as a reader needs."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"

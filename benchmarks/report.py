@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import plot
-from benchmarks.figures import VARIANTS, Figure
+from benchmarks.figures import VARIANTS, Figure, number
 from images.paths import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -23,7 +23,7 @@ def write(figures: Sequence[Figure], about: dict[str, str]) -> Path:
     (RESULTS / "results.json").write_text(json.dumps({"about": about, "figures": samples}, indent=1) + "\n")
     (RESULTS / "results.md").write_text(table(figures, about))
     chosen = [each for each in figures if each.goal is not None]
-    (RESULTS / "results.svg").write_text(plot.bars([each for each in chosen if each.samples["upstream"]]))
+    (RESULTS / "results.svg").write_text(plot.svg([each for each in chosen if each.samples["upstream"]]))
     readme = ROOT / "README.md"
     text = readme.read_text()
     readme.write_text(_README.sub(lambda marks: f"{marks[1]}{_short(chosen)}{marks[2]}", text))
@@ -45,8 +45,7 @@ def table(figures: Sequence[Figure], about: dict[str, str]) -> str:
     ]
     for each in figures:
         cells = [_cell(each, variant) for variant in VARIANTS]
-        goal = "" if each.goal is None else f"{each.goal:g}{' **missed**' if each.missed else ''}"
-        lines.append(f"| {each.name} | {each.unit} | {' | '.join(cells)} | {goal} |")
+        lines.append(f"| {each.name} | {each.unit} | {' | '.join(cells)} | {_goal(each)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -61,14 +60,18 @@ def _short(figures: Sequence[Figure]) -> str:
     """Return the table of the figures that have a goal."""
     lines = ["| | upstream's image | ours | goal |", "|---|---|---|---|"]
     lines += [
-        f"| {each.name} ({each.unit}) | {_median(each, 'upstream')} | {_median(each, 'ours')} | {each.goal:g} |"
+        f"| {each.name} ({each.unit}) | {_median(each, 'upstream')} | {_median(each, 'ours')} | {_goal(each)} |"
         for each in figures
     ]
     return "\n".join(lines) + "\n"
 
 
+def _goal(figure: Figure) -> str:
+    return "" if figure.goal is None else f"{figure.goal:g}{', **missed**' if figure.missed else ''}"
+
+
 def _median(figure: Figure, variant: str) -> str:
-    return _number(figure.median(variant)) if figure.samples[variant] else "-"
+    return number(figure.median(variant)) if figure.samples[variant] else "-"
 
 
 def _cell(figure: Figure, variant: str) -> str:
@@ -76,11 +79,7 @@ def _cell(figure: Figure, variant: str) -> str:
         return ""
     if variant == "none" and figure.added:
         alone = Figure("", "", added=False, samples=figure.samples)
-        return _number(alone.median(variant))
+        return number(alone.median(variant))
     low, high = figure.quartiles(variant)
-    spread = f" [{_number(low)}, {_number(high)}]" if low != high else ""
-    return f"{_number(figure.median(variant))}{spread}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"
+    spread = f" [{number(low)}, {number(high)}]" if low != high else ""
+    return f"{number(figure.median(variant))}{spread}"
