@@ -143,11 +143,13 @@ def soak(session: nox.Session) -> None:
     session.run("python", "-m", "tests.soak", *session.posargs)
 
 
-@nox.session(venv_backend="none")
+@nox.session
 def docs(session: nox.Session) -> None:
-    """Write docs/settings.md anew from the table of variables."""
+    """Write docs/settings.md anew from the table of variables, and docs/libraries.md from the payload."""
     _expect(session, "")
-    session.run(sys.executable, "-m", "images.settings_page", env={"PYTHONPATH": "extensions"}, external=True)
+    _install(session, "build")
+    for page in ("settings_page", "libraries_page"):
+        session.run("python", "-m", f"images.{page}", env={"PYTHONPATH": "extensions"})
 
 
 @nox.session(venv_backend="none")
