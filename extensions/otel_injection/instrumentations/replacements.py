@@ -99,9 +99,23 @@ def _sqlalchemy() -> None:
         setattr(module, name, fallback.guarding_listener(getattr(module, name)))
 
 
+def _psycopg() -> None:
+    from otel_injection.instrumentations import psycopg_cursors
+
+    psycopg_cursors.replace()
+
+
+def _psycopg2() -> None:
+    from otel_injection.instrumentations import psycopg2_cursors
+
+    psycopg2_cursors.replace()
+
+
 _BEFORE = {
     "aiohttp-client": _aiohttp_client,
     "aiohttp-server": _aiohttp_server,
+    "psycopg": _psycopg,
+    "psycopg2": _psycopg2,
     "sqlalchemy": _sqlalchemy,
 }
 _AFTER = {"aiohttp-server": _aiohttp_application, "requests": _requests, "urllib": _urllib}

@@ -14,7 +14,7 @@ import wrapt
 from otel_injection.imports import hooks
 from otel_injection.instrumentations import fallback
 
-_DBAPI = f"{__package__}._vendor.opentelemetry.instrumentation.dbapi"
+_DBAPI = "otel_injection._vendor.opentelemetry.instrumentation.dbapi"
 
 
 def complete() -> None:
@@ -75,6 +75,14 @@ def _reduce_function(self: Any, _protocol: Any) -> Any:
 
 
 def _complete_database(dbapi: Any) -> None:
+    operation_name = dbapi.CursorTracer.get_operation_name
+
+    def get_operation_name(self: Any, cursor: Any, args: Any) -> Any:
+        if args and isinstance(args[0], bytes | bytearray):  # whose name upstream does not look for
+            args = (args[0].decode("utf-8", "replace"), *args[1:])
+        return operation_name(self, cursor, args)
+
+    dbapi.CursorTracer.get_operation_name = get_operation_name
     for name in ("traced_execution", "traced_execution_async"):
         fallback.guard_argument(dbapi.CursorTracer, name, 2)
 
