@@ -38,6 +38,8 @@ APART = frozenset({"own-opentelemetry", "old-pins", "upstream"})
 PYTHONS = ("3.10", "3.14")
 """The oldest and the newest Python that every lock must be installable on."""
 FOLDER = ROOT / "requirements"
+SDK_RELEASES = ("1.12", "1.20", "1.27", "1.30", "1.34", "1.36", "1.38", "1.39", "1.40", "1.42", "1.44", "1.45")
+"""Releases of the SDK that apps bring themselves: each is locked by itself, in requirements/sdk-releases/."""
 
 _PLATFORM = "x86_64-manylinux_2_28"
 
@@ -86,6 +88,31 @@ def _resolve(work: Path, name: str, earlier: tuple[str, ...]) -> None:
         f"requirements/{name}.txt",
         f"requirements/{name}.in",
     )
+
+
+def lock_sdk_releases(folder: Path = FOLDER / "sdk-releases") -> None:
+    """Lock those that have no lock yet: what a release consists of changes no more."""
+    folder.mkdir(exist_ok=True)
+    for release in SDK_RELEASES:
+        if not (folder / f"{release}.txt").exists():
+            with step(f"resolving opentelemetry-sdk {release}"), tempfile.TemporaryDirectory() as name:
+                source = Path(name) / f"opentelemetry-sdk-{release}.in"
+                source.write_text(
+                    f"opentelemetry-sdk=={release}.*\nsetuptools<81 # old releases import pkg_resources\n"
+                )
+                command = [
+                    "pip",
+                    "compile",
+                    "--generate-hashes",
+                    "--universal",
+                    "--python-version",
+                    PYTHONS[0],
+                    "--quiet",
+                ]
+                command += ["--fork-strategy", "fewest", "--only-binary", ":all:", "--no-annotate"]
+                command += ["--custom-compile-command", "nox -s lock"]
+                command += ["--output-file", str(folder / f"{release}.txt"), str(source)]
+                _uv(FOLDER, f"sdk-releases/{release} does not resolve", *command)
 
 
 def lock_own() -> None:
@@ -142,6 +169,7 @@ def main() -> int:
             lock_own()
         else:
             lock()
+            lock_sdk_releases()
     except (UserError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

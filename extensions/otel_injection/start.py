@@ -38,23 +38,19 @@ def start(mount: str) -> None:
         from otel_injection import report
 
         report.debug(f"not instrumented: {reason[1]}" if reason else "waiting for the app's imports")
-    if not reason and any(os.path.exists(f"{each}/opentelemetry/sdk") for each in sys.path if each != mount):
-        from otel_injection.imports import shared_api
-
-        reason = shared_api.reason_to_skip()
     if reason:
         record.decide("skipped", *reason)
         bundle.uninstall()
         return
     try:
-        _wait()
+        _wait(mount)
     except BaseException:
         waiting.uninstall()
         raise
     record.decide("injected")
 
 
-def _wait() -> None:
+def _wait(mount: str) -> None:
     """Follow the app's imports, its forks and its end.
 
     Registered this early, our functions run before the fork hooks of others in a child, and after theirs at the end.
@@ -71,6 +67,11 @@ def _wait() -> None:
             after_in_child=contained(lambda: _tell("start_anew")),
         )
     install(AFTER)
+    if any(os.path.exists(f"{each}/opentelemetry") for each in sys.path if each != mount):
+        from otel_injection.imports import private_api, shared_api
+
+        if shared_api.choose():
+            _hooks().before("opentelemetry.propagate", private_api.hide_propagators)
     present = sys.modules.keys() & NAMES.keys()
     if present:
         _hooks().catch_up(present)

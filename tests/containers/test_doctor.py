@@ -320,10 +320,8 @@ def test_why_an_app_is_not_injected_is_named(start: Start, set_up: dict[str, Any
 
 
 @_TWO_PYTHONS
-def test_an_older_sdk_of_the_apps_own_is_named(start: Start, old_sdk: Path) -> None:
-    told = consult(start(packages=old_sdk))
-    assert (told.status, told.process["injected"], told.finding("older_sdk")["level"]) == (1, False, "error")
-    assert "the app brings the OpenTelemetry SDK 1.27.0" in told.text
+def test_an_app_with_an_older_sdk_is_as_any_other(start: Start, old_sdk: Path) -> None:
+    assert consult(start(packages=old_sdk)).process["injected"] is True
 
 
 @_ONE_PYTHON

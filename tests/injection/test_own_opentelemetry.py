@@ -162,30 +162,21 @@ def test_an_api_that_is_older_than_ours_gives_way(api_app: Runner, own_runner: R
     check_joined(receiver)
 
 
-def test_beside_an_older_sdk_of_its_own_an_app_is_left_alone_and_told_why(old_app: Runner, receiver: Receiver) -> None:
-    source = "import shop, own_sdk; own_sdk.set_up(); shop.request()"
-    (line,) = old_app.compare(source).lines
-    assert line.startswith(
-        "not instrumented: the app brings the OpenTelemetry SDK 1.27.0, which fits no newer API; give it"
-    )
-    assert old_app.run(["-c", source]).lines == []
-    assert receiver.requests == []
-
-
-def test_so_is_one_with_an_sdk_so_old_that_it_names_its_version_in_a_module(runner: Runner, receiver: Receiver) -> None:
-    for name, text in {
-        "sdk/__init__": "",
-        "sdk/version": '__version__ = "1.15.0"',
-        "version": '__version__ = "1.15.0"',
-    }.items():
-        runner.write(text, f"old/opentelemetry/{name}.py")
-    done = runner.compare(
-        "import opentelemetry.sdk, opentelemetry.version as v; print(v.__version__)", app_pythonpath="old"
-    )
-    assert done.stdout == "1.15.0\n"
+def test_beside_an_older_sdk_of_its_own_that_is_used_the_app_keeps_its_signals(
+    old_app: Runner, receiver: Receiver
+) -> None:
+    done = old_app.run("import shop, own_sdk; own_sdk.set_up(); shop.request()")
+    assert own(done) == {"span": ["manual"], "metrics": ["sales", "stock"]}
     (line,) = done.lines
-    assert line.startswith("not instrumented: the app brings the OpenTelemetry SDK 1.15.0, which fits no newer API")
-    assert receiver.requests == []
+    assert line.startswith("the app has set up OpenTelemetry itself (opentelemetry.sdk.")
+    assert receiver.spans == []
+    assert {"sales", "stock", "http.server.duration"} & {point.name for point in receiver.points} == set()
+    assert [log.body for log in receiver.logs if log.scope == "shop"] == ["sold"]
+
+
+def test_beside_an_older_sdk_that_nobody_uses_everything_is_ours(old_app: Runner, receiver: Receiver) -> None:
+    assert old_app.compare("import shop; shop.request()").lines == []
+    check_joined(receiver)
 
 
 def test_an_api_that_is_newer_than_ours_leads(api_app: Runner, receiver: Receiver) -> None:

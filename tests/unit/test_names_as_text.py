@@ -15,6 +15,7 @@ from images.payload import index, ownership, triggers
 
 EXTENSIONS = ROOT / "extensions"
 MADE_BY_THE_BUILD = {"otel_injection._index", "otel_injection._names"}
+SECOND_API = "otel_injection._api."  # what ``imports.private_api`` imports once more
 METRICS = "otel_injection.processor."  # the names of our own metrics, which are no modules
 _NAME = re.compile(r"(?<![\w./-])otel_injection(?:\.\w+)+(?::\w+)?(?![\w/-])")
 _PATH = re.compile(r"(?<![\w./-])(?:extensions/)?otel_injection(?:/\w+)+(?:\.py|/)?(?![\w/-])")
@@ -24,7 +25,7 @@ _WAITING_FUNCTION = re.compile(r"[a-z_.]+:[a-z_]+")
 def resolves(name: str) -> bool:
     """Return whether a dotted name is a module or package of ours, or something that one of these defines."""
     dotted, _, attribute = name.partition(":")
-    if dotted in MADE_BY_THE_BUILD or f"{dotted}.".startswith(METRICS) or "__pycache__" in dotted:
+    if dotted in MADE_BY_THE_BUILD or f"{dotted}.".startswith((METRICS, SECOND_API)) or "__pycache__" in dotted:
         return True
     if dotted.startswith(f"{ownership.PRIVATE}."):
         return not attribute or attribute.isidentifier()  # tests/build asks the tree for those

@@ -13,7 +13,6 @@ _OLDEST = (3, 10)
 _SKIPPED = {
     "disabled": (ERROR, "OTEL_INJECTION_ENABLED switches the injection off; take it away"),
     "sdk_disabled": (ERROR, "OTEL_SDK_DISABLED switches OpenTelemetry off; take it away"),
-    "older_sdk": (ERROR, "{details}; update that SDK, remove it, or set OTEL_INJECTION_FORCE=true"),
     "helper": (INFO, "left alone: {details}"),
     "tool": (INFO, "left alone: {details}; OTEL_INJECTION_SKIP and a list of tools decide that"),
 }

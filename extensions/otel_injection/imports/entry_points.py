@@ -11,6 +11,7 @@ import os
 
 from otel_injection import report
 from otel_injection._index import ENTRY_POINTS
+from otel_injection.imports import private_api
 from otel_injection.settings import file
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
@@ -33,10 +34,10 @@ def _answering(original: Callable[..., Any], entry_point: Any, collection: Any) 
         known = ENTRY_POINTS.get(params.get("group", ""), {})
         name = params.get("name")
         if name in known:
-            return collection([entry_point(name, known[name], params["group"])])
+            return collection([entry_point(name, private_api.target(known[name]), params["group"])])
         found = list(original(**params))
         if name is None:
-            own = [entry_point(each, target, params.get("group")) for each, target in known.items()]
+            own = [entry_point(each, private_api.target(known[each]), params.get("group")) for each in known]
             return collection(own + [each for each in found if each.name not in known])
         instead = None if found else _INSTEAD.get(params.get("group", ""))
         if instead is not None:
@@ -62,7 +63,7 @@ def _propagator(name: str, known: Collection[str], is_the_apps: Callable[[str], 
 def _context(name: str, known: Mapping[str, str], _is_the_apps: object) -> str:
     if name.strip():
         report.say(f"OTEL_PYTHON_CONTEXT: '{name}' is unknown; contextvars_context is used")
-    return known["contextvars_context"]
+    return private_api.target(known["contextvars_context"])
 
 
 _INSTEAD: dict[str, Any] = {"opentelemetry_propagator": _propagator, "opentelemetry_context": _context}

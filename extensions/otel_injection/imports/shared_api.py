@@ -1,8 +1,9 @@
 """Shares the OpenTelemetry API with the app: one copy, the newer of the app's and ours.
 
 The SDK fails to import against an API older than itself, and an app fails against an API older than it was written
-for. ``opentelemetry`` is a namespace package, so the choice is made per module: where ours leads, a finder answers for
-the modules that the API distribution consists of, and for nothing else below ``opentelemetry``.
+for. Beside an SDK of another release nothing is shared: see ``private_api``. ``opentelemetry`` is a namespace package,
+so the choice is made per module: where ours leads, a finder answers for the modules that the API distribution consists
+of, and for nothing else below ``opentelemetry``.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import os
 import sys
 
-from otel_injection import MOUNT, bundle, guard, ours, report
+from otel_injection import MOUNT, bundle, ours, report
 from otel_injection._index import API_MODULES, API_VERSION
-from otel_injection.settings.early import forced
+from otel_injection.imports import private_api
 from otel_injection.waiting import is_finder
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
@@ -33,30 +34,29 @@ _VERSION_FILES = (os.path.join("version", "__init__.py"), "version.py")
 
 def share() -> None:
     """Let the newer API lead: called when the app, or any of ours, is about to import ``opentelemetry``."""
-    if not any(isinstance(each, _ApiFinder) for each in sys.meta_path):
+    if not private_api.is_used() and not any(isinstance(each, _ApiFinder) for each in sys.meta_path):
         front = [number for number, each in enumerate(sys.meta_path) if is_finder(each)]
         sys.meta_path.insert(front[0] + 1 if front else 0, _ApiFinder(MOUNT))
 
 
-def reason_to_skip() -> tuple[str, str] | None:
-    """Return why this process is not instrumented, as ``guard`` does, if the app brings an SDK that ours would break.
+def choose() -> bool:
+    """Give the payload an API of its own where the app brings an older SDK, or a newer API, than ours.
 
-    It is said in one line, too.
+    Called when imports are waited for, and before anything of OpenTelemetry is imported.
     """
-    older = older_sdk(sys.path, MOUNT)
-    if not older or forced():
-        return None
-    reason = f"the app brings the OpenTelemetry SDK {older}, which fits no newer API"
-    if not guard.runs_text(getattr(sys, "orig_argv", sys.argv)):
-        report.say(f"not instrumented: {reason}; give it {OURS} or none, or set OTEL_INJECTION_ENABLED=false")
-    return "older_sdk", reason
+    older, version = older_sdk(sys.path, MOUNT), app_version(sys.path, MOUNT)
+    if older or version[:2] > _numbers(API_VERSION)[:2]:
+        private_api.use()
+        brings = f"SDK {older}" if older else "API " + ".".join(map(str, version))
+        report.debug(f"the app brings the OpenTelemetry {brings}: the payload uses an API of its own, {API_VERSION}")
+    return private_api.is_used()
 
 
 def older_sdk(path: list[str], mount: str) -> str:
     """Return the version of an SDK of the app's own that our API would break, empty if it has none.
 
     An SDK uses what is private in the API, and each release of it fits only the API of the same release (measured with
-    1.12 to 1.44 against 1.45): there the app's API must stay, and with it our SDK cannot run.
+    1.12 to 1.44 against 1.45): there the app's API must stay; see ``private_api``.
     """
     version = _app_version(path, mount, "sdk")
     return version if version and _numbers(version)[:2] < _numbers(API_VERSION)[:2] else ""
@@ -101,7 +101,7 @@ class _ApiFinder:
         try:
             if self._leads is None:
                 newer = app_version(sys.path, self._mount) <= _numbers(API_VERSION)
-                self._leads = newer and (forced() or not older_sdk(sys.path, self._mount))
+                self._leads = newer and not older_sdk(sys.path, self._mount)
             if not self._leads:
                 return None
             spec = bundle.spec(fullname)

@@ -8,8 +8,8 @@ has set none, the one with the ids takes the place of the default ones.
 from __future__ import annotations
 
 import functools
-import sys
 
+from otel_injection.imports import private_api
 from otel_injection.lifecycle import events
 from otel_injection.settings.environment import ENVIRON
 
@@ -91,7 +91,7 @@ def _attributes() -> dict[str, Any]:
         "otelTraceSampled": False,
         "otelServiceName": _service_name(),
     }
-    current = getattr(sys.modules.get("opentelemetry.trace"), "get_current_span", None)
+    current = getattr(private_api.module("opentelemetry.trace"), "get_current_span", None)
     context = current().get_span_context() if current is not None else None
     if context is not None and context.is_valid:
         found["otelSpanID"] = format(context.span_id, "016x")

@@ -67,9 +67,9 @@ class Logger(api.Logger):
     def _resolve(self, state: Any, set_provider: Any) -> api.Logger:
         if set_provider is not GLOBAL and set_provider is not None and not forced():
             record.app_provider("logs", type(set_provider).__module__)
-            if self._provider.ours:
+            if self._provider.ours or not isinstance(set_provider, api.LoggerProvider):  # one of another API
                 return api.NoOpLogger(self._arguments[0])
-            return set_provider.get_logger(*self._arguments)  # type: ignore[no-any-return]
+            return set_provider.get_logger(*self._arguments)
         if state is None:
             return api.NoOpLogger(self._arguments[0])
         return state.logger_provider.get_logger(*self._arguments)  # type: ignore[no-any-return]

@@ -58,7 +58,7 @@ class Meter(api.Meter):
         provider = _internal._METER_PROVIDER
         if provider is not GLOBAL and provider is not None and not forced():
             record.app_provider("metrics", type(provider).__module__)
-            if self._provider.ours:
+            if self._provider.ours or not isinstance(provider, api.MeterProvider):  # one of another API
                 return api.NoOpMeter(*self._arguments[:3])
             return provider.get_meter(*self._arguments)
         if state is None:

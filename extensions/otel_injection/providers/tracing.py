@@ -95,9 +95,9 @@ class Tracer(api.ProxyTracer):
     def _resolve(self, state: Any, set_provider: Any) -> api.Tracer:
         if set_provider is not GLOBAL and set_provider is not None and not forced():
             record.app_provider("traces", type(set_provider).__module__)
-            if self._provider.ours:
+            if self._provider.ours or not isinstance(set_provider, api.TracerProvider):  # one of another API
                 return self._noop_tracer
-            return set_provider.get_tracer(*self._arguments)  # type: ignore[no-any-return]
+            return set_provider.get_tracer(*self._arguments)
         if state is None:
             return self._noop_tracer
         return state.tracer_provider.get_tracer(*self._arguments)  # type: ignore[no-any-return]

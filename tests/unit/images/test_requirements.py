@@ -19,6 +19,15 @@ PINS = {name: lock.pins(text) for name, text in TEXTS.items()}
 MakeWheel = Callable[..., None]
 
 
+@pytest.mark.parametrize("release", lock.SDK_RELEASES)
+def test_each_release_of_the_sdk_has_a_lock_of_its_own(release: str) -> None:
+    text = (lock.FOLDER / "sdk-releases" / f"{release}.txt").read_text()
+    pins = lock.pins(text)
+    assert all(pins[f"opentelemetry-{each}"].startswith(f"{release}.") for each in ("api", "sdk"))
+    assert text.count("==") <= text.count("--hash=sha256:")
+    assert "http" not in text
+
+
 @pytest.mark.parametrize("name", lock.LOCKS)
 def test_every_locked_package_has_a_hash(name: str) -> None:
     packages = re.split(r"\n(?=\S)", TEXTS[name].partition("nox -s lock\n")[2])
