@@ -129,6 +129,8 @@ def _act(name: str, module: Any) -> None:
         except ours() as error:
             give_up(error)
             report.debug(f"'{name}': {path} cannot be imported: {type(error).__name__}: {error}")
+            if not NAMES:  # given up
+                return
         else:
             _run(name, getattr(sys.modules[f"otel_injection.{path}"], function), module, name)
 

@@ -12,6 +12,7 @@ from otel_injection.lifecycle import ending
 from otel_injection.settings import file
 from otel_injection.settings.early import CONFIG_FILE, disabled_instrumentations
 from otel_injection.stand_ins import for_packaging_version as versions
+from otel_injection.waiting import NAMES
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ class Instrumentation:
                 record.library(self.name, "skipped", f"{CONFIG_FILE} switches it off")
                 return
             hooks.happened(hooks.FIRST_TELEMETRY)
+            if not NAMES:  # given up: the payload is damaged, which has been said
+                return
             from otel_injection.instrumentations import replacements
             from otel_injection.instrumentations.distro import Distro
 
