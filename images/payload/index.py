@@ -57,7 +57,7 @@ OWN_ENTRY_POINTS = {
         "k8s": "otel_injection.sdk.detectors.k8s:K8sDetector",
     },
     "opentelemetry_distro": {"distro": "otel_injection.instrumentations.distro:Distro"},
-    "opentelemetry_configurator": {"configurator": "otel_injection.sdk.from_environment:Configurator"},
+    "opentelemetry_configurator": {"configurator": "otel_injection.sdk.configurator:Configurator"},
 }
 """What upstream's distro and ``opentelemetry-exporter-otlp`` would register, answered by ours."""
 

@@ -245,6 +245,36 @@ def test_our_processors_of_the_environment_come_first(run: RunWith, receiver: Re
     assert (sold.attributes["card"], sold.attributes["shop"]) == ("1234-1234-1234-1234", "REDACTED")
 
 
+EXCLUDED = """
+import sqlite3
+from flask import Flask
+app = Flask("shop")
+@app.get("/<name>")
+def serve(name):
+    sqlite3.connect(":memory:").cursor().execute("select 1")
+    return name
+for path in ("/healthz", "/buy", "/healthz"):
+    print(app.test_client().get(path).status_code)
+"""
+ALWAYS_ON = "  sampler: {always_on: }\n"
+
+
+@pytest.mark.parametrize("said_by", ["the environment", "the file"])
+def test_what_is_done_for_an_excluded_request_is_not_recorded_under_any_sampler(
+    framework_runner: Runner, receiver: Receiver, tmp_path: Path, said_by: str
+) -> None:
+    env = {"COLLECTOR": receiver.endpoint, "OTEL_CONFIG_FILE": str(tmp_path / "otel.yaml")}
+    text = f"{TRACES}{SEND}{ALWAYS_ON}"
+    if said_by == "the environment":
+        env["OTEL_PYTHON_FLASK_EXCLUDED_URLS"] = "healthz"
+    else:
+        text += "instrumentation/development: {python: {flask: {excluded_urls: healthz}}}\n"
+    (tmp_path / "otel.yaml").write_text(text)
+    done = framework_runner.run(EXCLUDED, env={**env, "OTEL_PYTHON_EXCLUDED_URLS": ""})
+    assert (done.status, done.stdout, done.lines) == (0, "200\n" * 3, [])
+    assert sorted(span.name for span in receiver.spans) == ["GET /<name>", "select"]
+
+
 def test_a_process_without_a_file_imports_nothing_of_it(runner: Runner) -> None:
     program = (
         PROGRAM

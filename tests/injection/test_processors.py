@@ -321,6 +321,75 @@ def test_a_processor_that_raises_is_passed_over(orders: Orders) -> None:
     assert orders.count("log.failed", "own_processors:LogRaises") >= 3
 
 
+SELLS = """
+import logging, sys
+sys.modules["otel_injection.processors.{missing}"] = None
+logging.getLogger("shop").warning("http://ann:pa55word@shop/")
+from opentelemetry import metrics, trace
+trace.get_tracer("shop").start_span("sold", attributes={{"url.full": "http://ann:pa55word@shop/"}}).end()
+metrics.get_meter("shop").create_counter("sales").add(1)
+"""
+
+
+@pytest.mark.parametrize("missing", ["mask", "chain"])
+@pytest.mark.parametrize(
+    ("span", "log", "lost"),
+    [
+        ("drop_urls,mask", "", {"traces": "SPAN", "logs": "SPAN"}),
+        ("mask", "add_attributes", {"traces": "SPAN"}),
+        ("drop_urls", "mask", {"logs": "LOG"}),
+    ],
+)
+def test_what_cannot_be_masked_is_not_exported(
+    runner: Runner, receiver: Receiver, missing: str, span: str, log: str, lost: Mapping[str, str]
+) -> None:
+    """One line for each signal names the variable that asks for it; all else arrives."""
+    env = {"OTEL_INJECTION_SPAN_PROCESSORS": span, "OTEL_INJECTION_LOG_PROCESSORS": log}
+    done = runner.run(SELLS.format(missing=missing), env=env)
+    assert done.status == 0
+    assert bool(receiver.spans) == ("traces" not in lost)
+    assert bool(receiver.logs) == ("logs" not in lost)
+    assert [point.name for point in receiver.points if point.name == "sales"] == ["sales"]
+    for signal, kind in lost.items():
+        begin = f"OTEL_INJECTION_{kind}_PROCESSORS: {signal} are not exported, since they cannot be masked"
+        assert len([line for line in done.lines if line.startswith(begin)]) == 1, done.lines
+
+
+NO_STEPS = """
+class Plain:
+    def __init__(self, following):
+        self.on_end = following.on_end
+    def force_flush(self):
+        return True
+
+class Failing:
+    fails_closed = True
+    def __init__(self, following):
+        raise OSError("no rules")
+"""
+
+
+def test_a_processor_that_derives_from_nothing_of_ours_leaves_the_others_in_place(
+    runner: Runner, receiver: Receiver
+) -> None:
+    runner.write(NO_STEPS, "steps.py")
+    done = runner.run(SELLS.format(missing="none"), env={"OTEL_INJECTION_SPAN_PROCESSORS": "steps:Plain,mask"})
+    assert done.lines == []
+    assert [each.attributes["url.full"] for each in receiver.spans] == ["http://REDACTED:REDACTED@shop/"]
+
+
+def test_a_processor_of_ones_own_may_be_one_without_which_nothing_is_exported(
+    runner: Runner, receiver: Receiver
+) -> None:
+    runner.write(NO_STEPS, "steps.py")
+    done = runner.run(SELLS.format(missing="none"), env={"OTEL_INJECTION_SPAN_PROCESSORS": "steps:Failing"})
+    (line,) = done.lines
+    assert line.startswith("OTEL_INJECTION_SPAN_PROCESSORS: traces are not exported")
+    assert line.endswith("processor 'steps:Failing' failed: OSError: no rules")
+    assert not receiver.spans
+    assert receiver.logs
+
+
 def test_attributes_of_metrics_are_dropped_and_limited(orders: Orders) -> None:
     """What is dropped adds up to one series; beyond the limit all else is one."""
     orders.ask(

@@ -16,6 +16,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, get_c
 from otel_injection import ours, report
 from otel_injection.providers import tracing
 from otel_injection.sdk.excluded_sampler import EXCLUDED
+from otel_injection.settings import file
 from otel_injection.settings.early import forced
 from otel_injection.stand_ins import for_random
 
@@ -26,7 +27,9 @@ KEY = "opentelemetry-flask.excluded"
 def is_asked_for(name: str) -> bool:
     """Return whether URLs are excluded for a framework, by the name of its instrumentation."""
     of_its_own = f"OTEL_PYTHON_{name.upper().replace('-', '_')}_EXCLUDED_URLS"
-    return bool(os.environ.get("OTEL_PYTHON_EXCLUDED_URLS") or os.environ.get(of_its_own))
+    if os.environ.get("OTEL_PYTHON_EXCLUDED_URLS") or os.environ.get(of_its_own):
+        return True
+    return bool(file.path() and (file.options(name) or {}).get("excluded_urls"))
 
 
 def enter() -> Any:
@@ -52,9 +55,10 @@ def leave(token: Any) -> None:
 
 def watch(name: str) -> None:
     """Have a framework's instrumentation do so, by the name of its entry point; before its library is instrumented."""
-    if name in _WATCHES and is_asked_for(name):
+    if name in _WATCHES:
         try:
-            _WATCHES[name]()
+            if is_asked_for(name):
+                _WATCHES[name]()
         except ours() as error:
             report.say(f"{name}: excluded requests may leave spans: {type(error).__name__}: {error}")
 

@@ -19,6 +19,9 @@ class SpanStep(SpanProcessor):
     name = ""
     """What the settings call it; set by the chain."""
 
+    fails_closed = False
+    """Whether nothing may be exported without it: where it cannot be made, or raises."""
+
     def __init__(self, following: Any) -> None:
         self.following = following
         self.dropped = 0
@@ -48,6 +51,9 @@ class LogStep(LogRecordProcessor):
 
     name = ""
     """What the settings call it; set by the chain."""
+
+    fails_closed = False
+    """Whether nothing may be exported without it: where it cannot be made, or raises."""
 
     def __init__(self, following: Any) -> None:
         self.following = following

@@ -21,19 +21,35 @@ _GROUPS = {
 }
 
 
-def makers(variable: str, names: Sequence[str], *, strict: bool) -> list[tuple[str, Any]]:
-    """Return the classes of processors by name: an entry point's, or ``package.module:Class``."""
+class Unprotected(Exception):  # noqa: N818 - people read the name
+    """A processor that takes out what nobody should see cannot be made: nothing may be exported without it."""
+
+    fails_closed = True
+
+
+def makers(kind: str, names: Sequence[str], *, strict: bool, variable: str = "") -> list[tuple[str, Any]]:
+    """Return the classes of processors by name: an entry point's, or ``package.module:Class``.
+
+    They are of the ``kind`` that one of the variables above names; it is ``variable`` that names these.
+    """
     found = []
     for name in names:
         try:
-            maker = _find(variable, name, strict)
+            maker = _find(kind, name, strict)
             if maker is not None:
                 found.append((name, maker))
             elif strict:
-                report.say(f"{variable}: processor '{name}' is unknown and left out")
+                report.say(f"{variable or kind}: processor '{name}' is unknown and left out")
         except Exception as error:  # noqa: PERF203 - each gets its chance
-            left_out(variable, name, error)
+            if fails_closed(name):
+                raise Unprotected(f"processor '{name}' failed: {type(error).__name__}: {error}") from error
+            left_out(variable or kind, name, error)
     return found
+
+
+def fails_closed(name: str, maker: Any = None) -> bool:
+    """Return whether nothing may be exported without a processor, as it says itself by ``fails_closed``."""
+    return name == "mask" or bool(getattr(getattr(maker, "func", maker), "fails_closed", False))
 
 
 def _find(variable: str, name: str, strict: bool) -> Any:

@@ -9,7 +9,7 @@ from opentelemetry.metrics import Observation
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import SpanProcessor
 
-from otel_injection.processors.by_name import LOGS, METRICS, SPANS, left_out, makers
+from otel_injection.processors.by_name import LOGS, METRICS, SPANS, Unprotected, fails_closed, left_out, makers
 from otel_injection.processors.containment import Emitting, Exporting, Link, LogLink, SamplerLink, SpanLink
 from otel_injection.settings import early
 
@@ -28,11 +28,11 @@ def span_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> SpanChai
 
 def log_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> LogChain | None:
     """Return the chain of log processors: those named, or those of the span processors that have a counterpart."""
-    own = early.names(LOGS)
-    named = [*makers(LOGS, own or early.names(SPANS), strict=bool(own)), *listed]
+    variable = LOGS if early.names(LOGS) else SPANS
+    named = [*makers(LOGS, early.names(variable), strict=variable == LOGS, variable=variable), *listed]
     if not named:
         return None
-    links, following = _linked(LOGS, named, LogLink, Emitting(exporting))
+    links, following = _linked(variable, named, LogLink, Emitting(exporting))
     return LogChain(links, following, exporting) if links else None
 
 
@@ -63,6 +63,8 @@ def _linked(variable: str, named: Sequence[tuple[str, Any]], link: Any, last: An
             following = link(step, following)
             links.insert(0, following)
         except Exception as error:  # noqa: PERF203 - each gets its chance
+            if fails_closed(name, maker):
+                raise Unprotected(f"processor '{name}' failed: {type(error).__name__}: {error}") from error
             left_out(variable, name, error)
     return links, following
 
@@ -96,7 +98,7 @@ class SpanChain(_Chain, SpanProcessor):
 
     def __init__(self, links: Sequence[Any], first: Any, exporting: Sequence[Any]) -> None:
         super().__init__(links, first, exporting)
-        self._starting = [each for each in links if type(each.step).on_start is not SpanProcessor.on_start]
+        self._starting = [each for each in links if _begins(each.step)]
 
     def sampler(self, last: Any) -> Any:
         """Return the sampler that the steps make around the one of ``OTEL_TRACES_SAMPLER``."""
@@ -118,6 +120,11 @@ class SpanChain(_Chain, SpanProcessor):
     def on_end(self, span: Any) -> None:
         """Give the span to the first step."""
         self._first.on_end(span)
+
+
+def _begins(step: Any) -> bool:
+    """Return whether a step is to be told when a span starts; one of an app's own may derive from nothing of ours."""
+    return getattr(type(step), "on_start", SpanProcessor.on_start) is not SpanProcessor.on_start
 
 
 class LogChain(_Chain, LogRecordProcessor):

@@ -1,6 +1,7 @@
 """Keeps the errors of processors from the app.
 
-What raises is passed over: the item goes on to the following processor, and one line says so.
+What raises is passed over: the item goes on to the following processor, and one line says so. What takes out that which
+nobody should see is not passed over: there the item is dropped.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Link:
         self.reached = threading.local()
         """By thread, the item that this link was given last."""
         self._following = following
+        self._passes_on = not getattr(step, "fails_closed", False)
 
     def tell(self, method: str, *arguments: Any) -> Any:
         """Call a method of the step; return None if it raises."""
@@ -36,7 +38,8 @@ class Link:
         """Count an error of the step's, and say so once."""
         self.failed += 1
         name = self.step.name
-        report.say(f"processor '{name}' fails and is passed over: {type(error).__name__}: {error}", kind=f"step {name}")
+        instead = "is passed over" if self._passes_on else "drops what it cannot change"
+        report.say(f"processor '{name}' fails and {instead}: {type(error).__name__}: {error}", kind=f"step {name}")
 
 
 class SpanLink(Link):
@@ -51,7 +54,7 @@ class SpanLink(Link):
             self.step.on_end(span)
         except Exception as error:
             self.report(error)
-            if following.reached.item is not span.context:
+            if self._passes_on and following.reached.item is not span.context:
                 following.on_end(span)
 
 
@@ -67,7 +70,7 @@ class LogLink(Link):
             self.step.on_emit(log_record)
         except Exception as error:
             self.report(error)
-            if following.reached.item is not log_record:
+            if self._passes_on and following.reached.item is not log_record:
                 following.on_emit(log_record)
 
 

@@ -100,6 +100,8 @@ def _masked(mask: Callable[[str], str], value: Any, depth: int) -> Any:
 class MaskSpans(SpanStep):
     """``mask`` for spans: attributes, name, status, and the attributes of events."""
 
+    fails_closed = True
+
     def __init__(self, following: Any, **options: Any) -> None:
         super().__init__(following)
         self._mask = _Mask(**options)
@@ -131,6 +133,8 @@ class MaskSpans(SpanStep):
 
 class MaskLogs(LogStep):
     """``mask`` for log records: body and attributes."""
+
+    fails_closed = True
 
     def __init__(self, following: Any, **options: Any) -> None:
         super().__init__(following)

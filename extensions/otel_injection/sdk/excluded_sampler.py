@@ -11,6 +11,8 @@ from typing import Any
 
 from opentelemetry.trace import TraceState, get_current_span
 
+from otel_injection.settings import file
+
 
 class _State(TraceState):
     pass
@@ -21,7 +23,10 @@ EXCLUDED = _State()
 
 
 def _are_asked_for() -> bool:
-    return any(name.startswith("OTEL_PYTHON_") and name.endswith("EXCLUDED_URLS") for name in os.environ)
+    """Return whether URLs may be excluded: a configuration file may say so to each instrumentation."""
+    return bool(file.path()) or any(
+        name.startswith("OTEL_PYTHON_") and name.endswith("EXCLUDED_URLS") for name in os.environ
+    )
 
 
 def drop_under_any(sampler: Any) -> Any:

@@ -23,24 +23,21 @@ _UPSTREAMS: dict[str, Callable[[Any], Any]] = {
 CONSOLES = (ConsoleSpanExporter, ConsoleLogRecordExporter)
 
 
-def exporter(signal: str, config: Any, used: dict[str, Any]) -> Any:
-    """Make the exporter of a signal; what is made is noted in ``used``."""
+def exporter(signal: str, config: Any) -> tuple[Any, Any]:
+    """Make the exporter of a signal; return it with what the doctor shows of it."""
     for name in PROTOCOLS:
         section = getattr(config, name)
         if section is not None:
             preferences = _preferences(section) if signal == "metrics" else {}
             made = _OURS[signal](report.say, given=otlp(signal, name, section), **preferences)
             made.counted = record.count
-            used.setdefault(signal, []).append(made.facts)
-            return made
+            return made, made.facts
     if config.otlp_file_development is not None:
         raise ValueError("otlp_file/development is not in this image; there are otlp_http, otlp_grpc and console")
     name = "console" if config.console is not None else next(iter(config.additional_properties))
     if name != "console" and not list(entry_points(group=f"opentelemetry_{signal}_exporter", name=name)):
         raise ValueError(f"exporter '{name}' is unknown; there are otlp_http, otlp_grpc, console and the app's own")
-    made = _UPSTREAMS[signal](config)
-    used.setdefault(signal, []).append({"exporter": name})
-    return made
+    return _UPSTREAMS[signal](config), {"exporter": name}
 
 
 def _preferences(section: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Sets the SDK up from a file: what ``configurator`` does from the environment.
+"""Plans the SDK by a configuration file, as ``from_environment`` does by the environment.
 
-Where something in the file cannot be made, nothing is: see ``configuration``. Our processors work in their order before
+Where something in the file cannot be made, nothing is: see ``settings.file``. Our processors work in their order before
 whatever exports, wherever they stand in the list; those that ``OTEL_INJECTION_*_PROCESSORS`` name come first.
 """
 
@@ -9,60 +9,38 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Any
 
-from opentelemetry._logs import NoOpLoggerProvider
 from opentelemetry.configuration import _logger_provider, _meter_provider, _resource, _tracer_provider, models
 from opentelemetry.configuration._exceptions import ConfigurationError
-from opentelemetry.metrics import NoOpMeterProvider
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, SimpleLogRecordProcessor
-from opentelemetry.sdk.metrics import MeterProvider, TraceBasedExemplarFilter
+from opentelemetry.sdk.metrics import TraceBasedExemplarFilter
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
-from opentelemetry.trace import NoOpTracerProvider
 
-from otel_injection import ours, record, report
+from otel_injection import ours, report
 from otel_injection.lifecycle import supervisors
-from otel_injection.processors import by_name, chain
+from otel_injection.processors import by_name
 from otel_injection.sdk import resource
-from otel_injection.sdk.assembled import State
-from otel_injection.sdk.faster.spans import Processors
 from otel_injection.sdk.file_exporters import CONSOLES, exporter
+from otel_injection.sdk.plan import Export, Logs, Metrics, Plan, Reader, Traces
 from otel_injection.settings.file.loading import File
 
-_KINDS: dict[str, tuple[Any, Any, int]] = {
-    "traces": (BatchSpanProcessor, SimpleSpanProcessor, 5000),
-    "logs": (BatchLogRecordProcessor, SimpleLogRecordProcessor, 1000),
-}
-"""By signal: what exports in batches, what does not, and the milliseconds between two exports."""
+_DELAYS = {"traces": 5000, "logs": 1000}
+"""By signal, the milliseconds between two exports."""
 _QUEUE, _BATCH, _TIMEOUT, _INTERVAL = 2048, 512, 30_000, 60_000
 _run_detectors = _resource._run_detectors
 
 
-def build(file: File) -> State:
-    """Return the SDK that a file describes; raises ``report.Refused``."""
-    model = file.model
-    used: dict[str, Any] = {}
+def plan(file: File) -> Plan:
+    """Return what a file says the SDK is to be made of; raises ``report.Refused``."""
     with file.at("resource"):
-        shared = resource.create(_described(model.resource))
-    meters, readers = _metrics(file, shared, used)
-    tracers, spans, span_chain = _traces(file, shared, used, meters)
-    loggers, records, log_chain = _logs(file, shared, used, meters)
-    links = chain.metric_chain(meters, _metric_steps(file)) if model.meter_provider is not None else []
-    chains = [each for each in (span_chain, log_chain) if each is not None]
-    if chains or links:
-        of_spans, of_logs = (each.links if each is not None else () for each in (span_chain, log_chain))
-        chain.observe(meters, span=of_spans, log=of_logs, metric=links)
-    record.sdk(
-        service=shared.attributes.get("service.name"),
-        instance=shared.attributes.get("service.instance.id"),
-        sampler=tracers.sampler.get_description() if model.tracer_provider is not None else "",
-        exporters=used,
+        shared = resource.create(_described(file.model.resource))
+    return Plan(
+        resource=shared,
+        metrics=_metrics(file),
+        traces=_traces(file),
+        logs=_logs(file),
         file=file.name,
+        at=file.at,
     )
-    batches = [each._batch_processor for each in (*spans, *records) if hasattr(each, "_batch_processor")]
-    return State(shared, tracers, meters, loggers, batches, readers, chains)
 
 
 def _described(config: models.Resource | None) -> Any:
@@ -81,138 +59,117 @@ def _detect(config: Any, found: dict[str, object]) -> None:
         report.say(f"OTEL_CONFIG_FILE: a resource detector failed: {type(error).__name__}: {error}")
 
 
-def _traces(file: File, shared: Any, used: dict[str, Any], meters: Any) -> tuple[Any, list[Any], Any]:
+def _traces(file: File) -> Traces | None:
     config = file.model.tracer_provider
     if config is None:
-        return _Absent(NoOpTracerProvider()), [], None
+        return None
     with file.at("tracer_provider.sampler"):
         sampler = _tracer_provider._create_sampler(config.sampler) if config.sampler else DEFAULT_ON
-    steps, exporting = _processors(file, "tracer_provider", "traces", used, meters)
+    steps, exports = _processors(file, "tracer_provider", "traces")
     with file.at("tracer_provider"):
-        chained = chain.span_chain(exporting, steps)
         generator, configurator = config.id_generator, config.tracer_configurator_development
-        provider = TracerProvider(
-            sampler=chained.sampler(sampler) if chained is not None else sampler,
-            resource=shared,
-            shutdown_on_exit=False,
-            active_span_processor=Processors(),
-            span_limits=_tracer_provider._create_span_limits(
+        return Traces(
+            sampler=sampler,
+            exports=exports,
+            steps=steps,
+            limits=_tracer_provider._create_span_limits(
                 config.limits or models.SpanLimits(), file.model.attribute_limits
             ),
             id_generator=_tracer_provider._create_id_generator(generator) if generator else None,
-            meter_provider=meters,
-            _tracer_configurator=configurator and _tracer_provider._create_tracer_configurator(configurator),
+            configurator=configurator and _tracer_provider._create_tracer_configurator(configurator),
         )
-    for each in (chained,) if chained is not None else exporting:
-        provider.add_span_processor(each)
-    return provider, exporting, chained
 
 
-def _logs(file: File, shared: Any, used: dict[str, Any], meters: Any) -> tuple[Any, list[Any], Any]:
+def _logs(file: File) -> Logs | None:
     config = file.model.logger_provider
     if config is None:
-        return _Absent(NoOpLoggerProvider()), [], None
+        return None
+    steps, exports = _processors(file, "logger_provider", "logs")
     with file.at("logger_provider"):
         configurator = config.logger_configurator_development
-        provider = LoggerProvider(
-            resource=shared,
-            shutdown_on_exit=False,
-            meter_provider=meters,
-            log_record_limits=_logger_provider._create_log_record_limits(
+        return Logs(
+            exports=exports,
+            steps=steps,
+            limits=_logger_provider._create_log_record_limits(
                 config.limits or models.LogRecordLimits(), file.model.attribute_limits
             ),
-            _logger_configurator=configurator and _logger_provider._create_logger_configurator(configurator),
+            configurator=configurator and _logger_provider._create_logger_configurator(configurator),
         )
-    steps, exporting = _processors(file, "logger_provider", "logs", used, meters)
-    with file.at("logger_provider.processors"):
-        chained = chain.log_chain(exporting, steps)
-    for each in (chained,) if chained is not None else exporting:
-        provider.add_log_record_processor(each)
-    return provider, exporting, chained
 
 
-def _processors(
-    file: File, section: str, signal: str, used: dict[str, Any], meters: Any
-) -> tuple[list[Any], list[Any]]:
-    """Return our steps, by name and with their options, and the processors that export."""
+def _processors(file: File, section: str, signal: str) -> tuple[list[Any], list[Export]]:
+    """Return our steps, by name and with their options, and what exports."""
     variable = by_name.SPANS if signal == "traces" else by_name.LOGS
-    steps, exporting = [], []
+    steps, exports = [], []
     for position, each in enumerate(getattr(file.model, section).processors):
-        with file.at(f"{section}.processors[{position}]"):
+        place = f"{section}.processors[{position}]"
+        with file.at(place):
             if each.batch is not None:
-                exporting.append(_batching(signal, each.batch, exporter(signal, each.batch.exporter, used), meters))
+                made, facts = exporter(signal, each.batch.exporter)
+                exports.append(Export(made, facts, _batching(signal, each.batch), place))
             elif each.simple is not None:
-                exporting.append(_simple(signal, exporter(signal, each.simple.exporter, used), meters))
+                made, facts = exporter(signal, each.simple.exporter)
+                exports.append(Export(made, facts, _singly(signal, made), place))
             elif each.additional_properties:
                 steps.append(by_name.listed(variable, *next(iter(each.additional_properties.items()))))
             else:
                 raise ValueError("is of no kind that is known here")
-    return steps, exporting
+    return steps, exports
 
 
-def _batching(signal: str, config: Any, made: Any, meters: Any) -> Any:
-    batching, _, delay = _KINDS[signal]
+def _batching(signal: str, config: Any) -> dict[str, Any]:
     queue = _QUEUE if config.max_queue_size is None else config.max_queue_size
-    return batching(
-        made,
-        max_queue_size=queue,
-        schedule_delay_millis=max(delay if config.schedule_delay is None else config.schedule_delay, 1),
-        export_timeout_millis=config.export_timeout or _TIMEOUT,
-        max_export_batch_size=min(_BATCH, queue)
-        if config.max_export_batch_size is None
-        else config.max_export_batch_size,
-        meter_provider=meters,
-    )
+    delay = _DELAYS[signal] if config.schedule_delay is None else config.schedule_delay
+    largest = min(_BATCH, queue) if config.max_export_batch_size is None else config.max_export_batch_size
+    return {
+        "max_queue_size": queue,
+        "schedule_delay_millis": max(delay, 1),
+        "export_timeout_millis": config.export_timeout or _TIMEOUT,
+        "max_export_batch_size": largest,
+    }
 
 
-def _simple(signal: str, made: Any, meters: Any) -> Any:
-    """Return what exports each item by itself: on the console at once, else in a thread, for which no app waits."""
-    batching, simple, delay = _KINDS[signal]
+def _singly(signal: str, made: Any) -> dict[str, Any] | None:
+    """Return how each item is exported by itself: on the console at once, else in a thread, for which no app waits."""
     if isinstance(made, CONSOLES):
-        return simple(made)
-    return batching(
-        made, max_queue_size=_QUEUE, schedule_delay_millis=delay, max_export_batch_size=1, meter_provider=meters
-    )
+        return None
+    return {"max_queue_size": _QUEUE, "schedule_delay_millis": _DELAYS[signal], "max_export_batch_size": 1}
 
 
-def _metrics(file: File, shared: Any, used: dict[str, Any]) -> tuple[Any, list[Any]]:
+def _metrics(file: File) -> Metrics | None:
     config = file.model.meter_provider
     if config is None:
-        return _Absent(NoOpMeterProvider()), []
-    readers = []
+        return None
+    readers: list[Reader] = []
     for position, each in enumerate(config.readers):
         with file.at(f"meter_provider.readers[{position}]"):
             if each.periodic is not None:
-                made = exporter("metrics", each.periodic.exporter, used)
+                made, facts = exporter("metrics", each.periodic.exporter)
                 interval = _INTERVAL if each.periodic.interval is None else max(each.periodic.interval, 1)
-                readers.append(PeriodicExportingMetricReader(made, interval, each.periodic.timeout or _TIMEOUT))
+                timeout = each.periodic.timeout or _TIMEOUT
+                readers.append(Reader(PeriodicExportingMetricReader(made, interval, timeout), facts))
             elif not supervisors.supervises():  # it listens on a port, which is for a process that serves
-                readers += _pulled(each.pull, used)
+                readers += _pulled(each.pull)
     with file.at("meter_provider"):
-        views = [_view(each) for each in config.views or ()]
         exemplars: Any = TraceBasedExemplarFilter()
         if config.exemplar_filter:
             exemplars = _meter_provider._create_exemplar_filter(config.exemplar_filter)
         configurator = config.meter_configurator_development
-        provider = MeterProvider(
-            readers,
-            shared,
+        return Metrics(
+            readers=readers,
+            steps=_metric_steps(file),
+            views=[_view(each) for each in config.views or ()],
             exemplar_filter=exemplars,
-            shutdown_on_exit=False,
-            views=views,
-            _meter_configurator=configurator and _meter_provider._create_meter_configurator(configurator),
+            configurator=configurator and _meter_provider._create_meter_configurator(configurator),
         )
-    return provider, readers
 
 
-def _pulled(config: Any, used: dict[str, Any]) -> list[Any]:
+def _pulled(config: Any) -> list[Reader]:
     try:
-        made = [_meter_provider._create_pull_metric_exporter(config.exporter)]
+        return [Reader(_meter_provider._create_pull_metric_exporter(config.exporter), {"exporter": "prometheus"})]
     except OSError as error:  # the port is another process's
         report.say(f"OTEL_CONFIG_FILE: a pull reader is left out: {error}")
         return []
-    used.setdefault("metrics", []).append({"exporter": "prometheus"})
-    return made
 
 
 def _metric_steps(file: File) -> list[Any]:
@@ -254,17 +211,3 @@ class _Keys:
         if any(fnmatchcase(key, each) for each in self._excluded):
             return False
         return self._included is None or any(fnmatchcase(key, each) for each in self._included)
-
-
-class _Absent:
-    """A provider for a signal of which the file says nothing: it does nothing."""
-
-    def __init__(self, provider: Any) -> None:
-        self._provider = provider
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._provider, name)
-
-    def force_flush(self, _timeout_millis: float = 0) -> bool:
-        """Have nothing to send."""
-        return True

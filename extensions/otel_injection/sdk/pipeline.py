@@ -194,7 +194,7 @@ def _configure() -> Any:
     hooks.happened(hooks.FIRST_TELEMETRY)
     from otel_injection.lifecycle import forking, os_exit, signals, supervisors
     from otel_injection.sdk import system_metrics
-    from otel_injection.sdk.from_environment import Configurator
+    from otel_injection.sdk.configurator import Configurator
 
     state = Configurator().configure()  # type: ignore[no-untyped-call]
     if supervisors.supervises():

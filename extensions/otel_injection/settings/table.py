@@ -444,7 +444,8 @@ VARIABLES = (
         "OTEL_PYTHON_EXCLUDED_URLS",
         REGEXES,
         "",
-        "regular expressions, separated by commas, of URLs that make no spans; with the name of a library in it, for "
+        "regular expressions, separated by commas, of URLs that make no spans: neither for the requests that the app "
+        "serves nor for those that it sends; with the name of a library in it (`OTEL_PYTHON_FLASK_EXCLUDED_URLS`), for "
         "that one alone and instead",
         also=_libraries("EXCLUDED_URLS", _WITH_URLS),
     ),
