@@ -12,7 +12,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from otel_injection.lifecycle import supervisors
-from otel_injection.sdk import export_threads
+from otel_injection.sdk import cardinality, export_threads
 from otel_injection.sdk.assembled import State
 from otel_injection.sdk.assembly import assemble
 from otel_injection.sdk.faster import replacing
@@ -25,6 +25,7 @@ class Configurator(_BaseConfigurator):
     def _configure(self, **_kwargs: Any) -> State:
         _keep_forks_quiet()
         replacing.use()
+        cardinality.use()
         export_threads.use(standing=not supervisors.supervises())
         environment.name_the_unusable()
         if file.path():
