@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from images.paths import ROOT
 from otel_injection.settings.table import (
     EXPORT,
+    IMAGE,
     LIBRARIES,
     LIMITS,
     LOGGING,
     OTHERS,
-    OURS,
     PROCESSORS,
     SECTIONS,
     UNUSED,
@@ -42,7 +42,7 @@ sections "What is exported, and whose", "The export" and "Queues and limits", ex
 """
 
 _INTRODUCTIONS = {
-    OURS: "Whether a process is an app is decided at its start; these are read then.",
+    IMAGE: "Whether a process is an app is decided at its start; these are read then.",
     WHAT: "",
     EXPORT: "With `TRACES`, `METRICS` or `LOGS` in its name, a variable is for that signal alone, and comes first.",
     LIMITS: "A limit may also be `none`. One for spans, events, links or log records comes before the one for all.",

@@ -89,7 +89,7 @@ def count(signal: str, exported: int, rejected: int, failed: int, problem: str =
             "problem": problem[:_LIMIT],
             "at": int(time.time()),
         }
-        if _pid == os.getpid() and _is_ours():
+        if _pid == os.getpid() and _is_open():
             line = _json(dict(_counts)).encode("utf-8", "backslashreplace")
             if len(line) < COUNTS:
                 os.pwrite(_number, line.ljust(COUNTS - 1) + b"\n", 0)
@@ -105,7 +105,7 @@ def _write(facts: dict[str, Any], *, keep: bool = False) -> None:
             _kept.append(line)
         if _pid != os.getpid():
             _open(line if not keep else b"")
-        elif _is_ours():
+        elif _is_open():
             os.write(_number, line)
     except (OSError, AttributeError):  # an old kernel, a sandbox, another system
         pass
@@ -114,7 +114,7 @@ def _write(facts: dict[str, Any], *, keep: bool = False) -> None:
 def _open(line: bytes) -> None:
     """Make the file, in place of the parent's, with all that holds for this process."""
     global _number, _identity, _pid
-    parents = _number if _is_ours() else None
+    parents = _number if _is_open() else None
     _number, _pid = -1, os.getpid()
     file = os.memfd_create(NAME)
     try:
@@ -153,7 +153,7 @@ def _is_free(number: int) -> bool:
     return False
 
 
-def _is_ours() -> bool:
+def _is_open() -> bool:
     """Return whether the number is still that of our file: an app may have closed it, and another may have it now."""
     if _number < 0:
         return False

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from images.bytecode import tree as bytecode
 from images.console import step
 from images.errors import UserError
+from images.image.labels import version
 from images.paths import DIST, ROOT, TREE, cache
 from images.payload import index, own
 from images.payload.cheaper_imports import constants
@@ -91,12 +92,6 @@ def assemble() -> Path:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return TREE
-
-
-def version() -> str:
-    """Return the project's version, which stands in pyproject.toml alone."""
-    text = (ROOT / "pyproject.toml").read_text()
-    return next(line.split('"')[1] for line in text.splitlines() if line.startswith("version = "))
 
 
 def _install_payload() -> Path:

@@ -20,9 +20,6 @@ TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
     from typing import Any
 
-OURS = API_VERSION
-"""The release of our API, and of our SDK."""
-
 _NAMESPACES = ("opentelemetry", "opentelemetry.util", "opentelemetry.propagators")
 _LED = frozenset(name for name in API_MODULES if name.rpartition(".")[0] in _NAMESPACES)
 """Modules directly below a namespace; what is below them is found in their folders."""

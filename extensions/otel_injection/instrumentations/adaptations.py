@@ -62,15 +62,15 @@ def _watch_excluded(name: str) -> None:
     excluded.watch(name)
 
 
-_OURS = ("otel_injection.", "opentelemetry.")
+_PREFIXES = ("otel_injection.", "opentelemetry.")
 
 
 def _look_alike(module: str, name: str) -> None:
     """Give a derived class the names and the signature of the library's: apps print and inspect them."""
     instrumented: Any = getattr(sys.modules[module], name, None)
-    if not getattr(instrumented, "__module__", "").startswith(_OURS):
+    if not getattr(instrumented, "__module__", "").startswith(_PREFIXES):
         return
-    original: Any = next(each for each in instrumented.__mro__ if not each.__module__.startswith(_OURS))
+    original: Any = next(each for each in instrumented.__mro__ if not each.__module__.startswith(_PREFIXES))
     for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(instrumented, attribute, getattr(original, attribute))
     if "__parameters__" in vars(original):  # generic: falcon.App[...] is written in annotations

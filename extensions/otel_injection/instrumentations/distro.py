@@ -25,4 +25,6 @@ class Distro(BaseDistro):  # type: ignore[misc]
 
     def load_instrumentor(self, entry_point: Any, **kwargs: Any) -> None:
         """Let an instrumentation act, with the providers that find the process's SDK when they are used."""
-        entry_point.load()().instrument(tracer_provider=tracing.OURS, meter_provider=metering.OURS, **kwargs)
+        entry_point.load()().instrument(
+            tracer_provider=tracing.INSTRUMENTATIONS, meter_provider=metering.INSTRUMENTATIONS, **kwargs
+        )

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import CellType, FunctionType
 from typing import Any
 
@@ -94,13 +95,8 @@ def _guarding_function(wrapper: Any) -> Any:
             if call.is_over():
                 tell(wrapper, *problem)
                 return call.outcome()
-            try:
-                result = wrapped(*args, **keywords)
-            except Exception as error:
-                _tell_unless_alike(wrapper, problem, error)
-                raise
-            tell(wrapper, *problem)
-            return result
+            with _telling(wrapper, problem):
+                return wrapped(*args, **keywords)
         finally:
             call.result, call.error = _NOTHING, None
 
@@ -121,13 +117,8 @@ def _guarding_coroutine(wrapper: Any) -> Any:
             if call.is_over():
                 tell(wrapper, *problem)
                 return call.outcome()
-            try:
-                result = await wrapped(*args, **keywords)
-            except Exception as error:
-                _tell_unless_alike(wrapper, problem, error)
-                raise
-            tell(wrapper, *problem)
-            return result
+            with _telling(wrapper, problem):
+                return await wrapped(*args, **keywords)
         finally:
             call.result, call.error = _NOTHING, None  # an error holds its frames, and the wrapper may keep the call
 
@@ -223,10 +214,19 @@ def described(error: BaseException) -> tuple[str, str]:
         return type(error).__name__, ""
 
 
-def _tell_unless_alike(wrapper: Any, problem: tuple[str, str], error: Exception) -> None:
-    """Say nothing where the app's function fails of itself as its wrapper did, such as for a URL that is none."""
-    if described(error) != problem:
-        tell(wrapper, *problem)
+@contextmanager
+def _telling(wrapper: Any, problem: tuple[str, str]) -> Iterator[None]:
+    """Say that the app's function is called without its wrapper.
+
+    Nothing is said where it fails by itself as its wrapper did, such as for a URL that is none.
+    """
+    try:
+        yield
+    except Exception as error:
+        if described(error) != problem:
+            tell(wrapper, *problem)
+        raise
+    tell(wrapper, *problem)
 
 
 def tell(wrapper: Any, kind: str, text: str) -> None:

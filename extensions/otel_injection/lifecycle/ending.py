@@ -7,6 +7,9 @@ import sys
 from otel_injection.lifecycle import events
 from otel_injection.waiting import at_exit
 
+GRACE = 0.01
+"""Seconds for other threads to end the spans of requests that they have just answered."""
+
 
 def begun() -> bool:
     """Return whether the interpreter is ending: from then on there are no new threads."""

@@ -33,7 +33,7 @@ def hook(logging: Any, _name: str) -> None:
     @wraps(original)
     def callHandlers(self: Any, record: Any) -> Any:  # noqa: N802 - the name that it has in logging
         try:
-            if record.name.startswith("opentelemetry.") and _is_ours():
+            if record.name.startswith("opentelemetry.") and _comes_of_the_injection():
                 report.say(record.getMessage(), kind=f"{record.name}: {record.msg}")
                 return None
             if wanted:
@@ -49,7 +49,7 @@ def hook(logging: Any, _name: str) -> None:
     logging.Logger.callHandlers = callHandlers
 
 
-def _is_ours() -> bool:
+def _comes_of_the_injection() -> bool:
     """Return whether what the API, which is shared, logs comes of what the injection does, not of what the app does."""
     frame: Any = sys._getframe(2)
     package = "logging"

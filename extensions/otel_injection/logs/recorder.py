@@ -13,7 +13,7 @@ from typing import Any
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_value
 
 from otel_injection import ours, report
-from otel_injection.providers.logging import OURS
+from otel_injection.providers.logging import INSTRUMENTATIONS
 from otel_injection.settings.early import flag
 from otel_injection.settings.environment import ENVIRON
 
@@ -54,7 +54,7 @@ class Recorder:
 
         self._handler = Handler(
             level=_get_log_level(ENVIRON.get("OTEL_PYTHON_LOG_HANDLER_LEVEL")) or 0,
-            logger_provider=OURS,
+            logger_provider=INSTRUMENTATIONS,
             log_code_attributes=flag("OTEL_PYTHON_LOG_CODE_ATTRIBUTES"),
         )
 

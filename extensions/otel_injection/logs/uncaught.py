@@ -76,9 +76,9 @@ def _record(error: Any, severity: str, event_name: str) -> None:
     try:
         from opentelemetry._logs import SeverityNumber
 
-        from otel_injection.providers.logging import OURS
+        from otel_injection.providers.logging import INSTRUMENTATIONS
 
-        OURS.get_logger(_SCOPE, INSTRUMENTATION_VERSION).emit(
+        INSTRUMENTATIONS.get_logger(_SCOPE, INSTRUMENTATION_VERSION).emit(
             event_name=event_name,
             body=str(error),
             severity_text=severity,

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from otel_injection.otlp import connection, problems
 from otel_injection.otlp._wire import fields
+from otel_injection.otlp.compression import compressed
 from otel_injection.otlp.deadline import Deadline
 from otel_injection.otlp.errors import ResetError
 from otel_injection.otlp.exporter_settings import Settings
@@ -111,14 +112,10 @@ def _of_http(status: str) -> Verdict:
     return Verdict(Outcome(False, 0, problem), status in _RETRYABLE_HTTP, understood=False)
 
 
-def _framed(body: bytes, compressed: bool) -> bytes:
+def _framed(body: bytes, is_compressed: bool) -> bytes:
     """Return a message with its head: whether it is compressed, and its length."""
-    if compressed:
-        import zlib
-
-        gzip = zlib.compressobj(wbits=31)
-        body = gzip.compress(body) + gzip.flush()
-    return bytes((compressed,)) + len(body).to_bytes(4, "big") + body
+    content = compressed(body, "gzip") if is_compressed else body
+    return bytes((is_compressed,)) + len(content).to_bytes(4, "big") + content
 
 
 def _message(framed: bytes) -> bytes:

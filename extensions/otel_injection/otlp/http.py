@@ -9,6 +9,7 @@ import time
 from typing import Any, NamedTuple
 
 from otel_injection.otlp import connection, problems, proxy
+from otel_injection.otlp.compression import compressed
 from otel_injection.otlp.deadline import Deadline
 from otel_injection.otlp.errors import Http2Error
 from otel_injection.otlp.exporter_settings import Settings
@@ -146,7 +147,7 @@ class Http:
 
     def attempt(self, body: bytes, deadline: Deadline) -> Verdict:
         """Send a request once and judge the answer; for what is raised see ``HttpConnection``."""
-        content = _compressed(body, self._settings.compression)
+        content = compressed(body, self._settings.compression)
         path = self._settings.endpoint.path
 
         def post(taken: HttpConnection) -> Answer:
@@ -163,17 +164,6 @@ class Http:
         idle = connection.take(HttpConnection, self._settings)
         if idle is not None:
             idle.close()
-
-
-def _compressed(body: bytes, compression: str) -> bytes:
-    if compression == "none":
-        return body
-    import zlib
-
-    if compression == "deflate":
-        return zlib.compress(body)
-    gzip = zlib.compressobj(wbits=31)
-    return gzip.compress(body) + gzip.flush()
 
 
 def _retry_after(answer: Answer) -> float | None:

@@ -7,18 +7,17 @@ from typing import Any
 from opentelemetry import _logs as api
 from opentelemetry._logs import _internal
 
-from otel_injection import record
+from otel_injection.providers.resolving import NOTHING, resolve
 from otel_injection.sdk.pipeline import PIPELINE
-from otel_injection.settings.early import forced
 
 
 class ProxyLoggerProvider(_internal.ProxyLoggerProvider):
-    """Stands where no provider has been set; see ``tracing.ProxyTracerProvider`` for the name and ``ours``."""
+    """Stands where no provider has been set; see ``tracing.ProxyTracerProvider`` for the name and ``is_the_apps``."""
 
     __module__ = _internal.ProxyLoggerProvider.__module__
 
-    def __init__(self, *, ours: bool) -> None:
-        self.ours = ours
+    def __init__(self, *, is_the_apps: bool) -> None:
+        self.is_the_apps = is_the_apps
         self._loggers: dict[str, Logger] = {}
 
     def get_logger(
@@ -65,18 +64,17 @@ class Logger(api.Logger):
         return resolved[2]
 
     def _resolve(self, state: Any, set_provider: Any) -> api.Logger:
-        if set_provider is not GLOBAL and set_provider is not None and not forced():
-            record.app_provider("logs", type(set_provider).__module__)
-            if self._provider.ours or not isinstance(set_provider, api.LoggerProvider):  # one of another API
-                return api.NoOpLogger(self._arguments[0])
-            return set_provider.get_logger(*self._arguments)
-        if state is None:
+        of_sdk = state.logger_provider if state is not None else NOTHING
+        provider = resolve(
+            "logs", set_provider, GLOBAL, of_sdk, api.LoggerProvider, is_the_apps=self._provider.is_the_apps
+        )
+        if provider is NOTHING:
             return api.NoOpLogger(self._arguments[0])
-        return state.logger_provider.get_logger(*self._arguments)  # type: ignore[no-any-return]
+        return provider.get_logger(*self._arguments)  # type: ignore[no-any-return]
 
 
-GLOBAL = ProxyLoggerProvider(ours=False)
-OURS = ProxyLoggerProvider(ours=True)
+GLOBAL = ProxyLoggerProvider(is_the_apps=True)
+INSTRUMENTATIONS = ProxyLoggerProvider(is_the_apps=False)
 
 # Put in place without the API's "set once" guard: what the app sets, early or late, wins.
 if _internal._LOGGER_PROVIDER is None:

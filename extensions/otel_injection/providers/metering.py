@@ -8,19 +8,19 @@ from typing import Any
 from opentelemetry import metrics as api
 from opentelemetry.metrics import _internal
 
-from otel_injection import record
+from otel_injection.providers.resolving import NOTHING, resolve
 from otel_injection.sdk.pipeline import PIPELINE
 from otel_injection.settings.early import forced
 
 
 class _ProxyMeterProvider(_internal._ProxyMeterProvider):
-    """Stands where no provider has been set; see ``tracing.ProxyTracerProvider`` for the name and ``ours``."""
+    """Stands where no provider has been set; see ``tracing.ProxyTracerProvider`` for the name and ``is_the_apps``."""
 
     __module__ = _internal._ProxyMeterProvider.__module__
 
-    def __init__(self, *, ours: bool) -> None:
+    def __init__(self, *, is_the_apps: bool) -> None:
         super().__init__()
-        self.ours = ours
+        self.is_the_apps = is_the_apps
 
     def get_meter(
         self, name: str, version: str | None = None, schema_url: str | None = None, attributes: Any = None
@@ -55,15 +55,16 @@ class Meter(api.Meter):
 
     def real(self, state: Any) -> api.Meter:
         """Return the meter that stands behind this one now."""
-        provider = _internal._METER_PROVIDER
-        if provider is not GLOBAL and provider is not None and not forced():
-            record.app_provider("metrics", type(provider).__module__)
-            if self._provider.ours or not isinstance(provider, api.MeterProvider):  # one of another API
-                return api.NoOpMeter(*self._arguments[:3])
-            return provider.get_meter(*self._arguments)
-        if state is None:
-            return api.NoOpMeter(*self._arguments[:3])
-        return state.meter_provider.get_meter(*self._arguments)  # type: ignore[no-any-return]
+        of_sdk = state.meter_provider if state is not None else NOTHING
+        chosen = resolve(
+            "metrics",
+            _internal._METER_PROVIDER,
+            GLOBAL,
+            of_sdk,
+            api.MeterProvider,
+            is_the_apps=self._provider.is_the_apps,
+        )
+        return api.NoOpMeter(*self._arguments[:3]) if chosen is NOTHING else chosen.get_meter(*self._arguments)
 
     def observe(self, state: Any) -> None:
         """Create the asynchronous instruments in an SDK that has just been set up, or behind a provider of the app."""
@@ -80,7 +81,7 @@ class Meter(api.Meter):
     @property
     def belongs_to_app(self) -> bool:
         """Whether it is the app that measures."""
-        return not self._provider.ours
+        return self._provider.is_the_apps
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> api.Counter:
         """Return a counter."""
@@ -188,8 +189,8 @@ class Gauge(_Instrument, api._Gauge):
 _observing: list[Meter] = []
 """Meters with asynchronous instruments, which nobody else may hold on to."""
 
-GLOBAL = _ProxyMeterProvider(ours=False)
-OURS = _ProxyMeterProvider(ours=True)
+GLOBAL = _ProxyMeterProvider(is_the_apps=True)
+INSTRUMENTATIONS = _ProxyMeterProvider(is_the_apps=False)
 
 # Put in place without the API's "set once" guard: what the app sets, early or late, wins.
 if _internal._METER_PROVIDER is None:

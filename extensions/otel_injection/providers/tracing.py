@@ -7,25 +7,24 @@ from typing import Any
 
 from opentelemetry import trace as api
 
-from otel_injection import record
+from otel_injection.providers.resolving import NOTHING, resolve
 from otel_injection.sdk.faster.span_blocks import CurrentSpan
 from otel_injection.sdk.pipeline import PIPELINE
-from otel_injection.settings.early import forced
 
 
 class ProxyTracerProvider(api.ProxyTracerProvider):
     """Stands where no provider has been set.
 
     To the app it is what is there without us, a proxy, by name as well: frameworks that trace by themselves look
-    whether a provider has been configured. ``set_tracer_provider`` replaces it, and tracers taken before follow. Two of
-    it exist: ``GLOBAL`` serves the app's own spans, ``OURS`` our instrumentations, which make no spans once the app has
-    a provider of its own.
+    whether a provider has been configured. ``set_tracer_provider`` replaces it, and tracers taken before follow. There
+    are two instances: ``GLOBAL`` serves the app's own spans, ``INSTRUMENTATIONS`` our instrumentations, which make no
+    spans once the app has a provider of its own.
     """
 
     __module__ = api.ProxyTracerProvider.__module__
 
-    def __init__(self, *, ours: bool) -> None:
-        self.ours = ours
+    def __init__(self, *, is_the_apps: bool) -> None:
+        self.is_the_apps = is_the_apps
 
     def get_tracer(
         self,
@@ -93,18 +92,17 @@ class Tracer(api.ProxyTracer):
         return resolved[2]
 
     def _resolve(self, state: Any, set_provider: Any) -> api.Tracer:
-        if set_provider is not GLOBAL and set_provider is not None and not forced():
-            record.app_provider("traces", type(set_provider).__module__)
-            if self._provider.ours or not isinstance(set_provider, api.TracerProvider):  # one of another API
-                return self._noop_tracer
-            return set_provider.get_tracer(*self._arguments)
-        if state is None:
+        of_sdk = state.tracer_provider if state is not None else NOTHING
+        provider = resolve(
+            "traces", set_provider, GLOBAL, of_sdk, api.TracerProvider, is_the_apps=self._provider.is_the_apps
+        )
+        if provider is NOTHING:
             return self._noop_tracer
-        return state.tracer_provider.get_tracer(*self._arguments)  # type: ignore[no-any-return]
+        return provider.get_tracer(*self._arguments)  # type: ignore[no-any-return]
 
 
-GLOBAL = ProxyTracerProvider(ours=False)
-OURS = ProxyTracerProvider(ours=True)
+GLOBAL = ProxyTracerProvider(is_the_apps=True)
+INSTRUMENTATIONS = ProxyTracerProvider(is_the_apps=False)
 
 # Put in place without the API's "set once" guard: what the app sets, early or late, wins.
 if api._TRACER_PROVIDER is None:

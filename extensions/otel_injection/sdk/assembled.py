@@ -11,15 +11,12 @@ from typing import Any
 from opentelemetry.sdk._shared_internal import BatchExportStrategy
 
 from otel_injection import ours, report
-from otel_injection.lifecycle import own_threads
+from otel_injection.lifecycle import ending, own_threads
 from otel_injection.sdk import export_threads, identity, wakeups
 from otel_injection.sdk.resource import step_back
 
 _LAST_WORDS = 0.1
 """Seconds that exporters have to say that they did not reach the collector in time."""
-
-_GRACE = 0.01
-"""Seconds for other threads to end the spans of requests that they have just answered."""
 
 
 class State:
@@ -87,7 +84,7 @@ class State:
             chain.release()
         exporters = self._exporters()
         _close_by(exporters, deadline - _LAST_WORDS)
-        time.sleep(min(_GRACE, max(0.0, deadline - time.monotonic())))
+        time.sleep(min(ending.GRACE, max(0.0, deadline - time.monotonic())))
         _side_by_side(self._exports(self._batches), deadline)
         late = [each for each in self._batches if each._queue]
         if late:

@@ -14,7 +14,7 @@ from otel_injection import record, report
 from otel_injection.otlp import OTLPLogExporter, OTLPMetricExporter, OTLPSpanExporter
 from otel_injection.otlp.file_settings import PROTOCOLS, otlp
 
-_OURS: dict[str, Any] = {"traces": OTLPSpanExporter, "metrics": OTLPMetricExporter, "logs": OTLPLogExporter}
+_OTLP: dict[str, Any] = {"traces": OTLPSpanExporter, "metrics": OTLPMetricExporter, "logs": OTLPLogExporter}
 _UPSTREAMS: dict[str, Callable[[Any], Any]] = {
     "traces": _tracer_provider._create_span_exporter,
     "metrics": _meter_provider._create_push_metric_exporter,
@@ -29,7 +29,7 @@ def exporter(signal: str, config: Any) -> tuple[Any, Any]:
         section = getattr(config, name)
         if section is not None:
             preferences = _preferences(section) if signal == "metrics" else {}
-            made = _OURS[signal](report.say, given=otlp(signal, name, section), **preferences)
+            made = _OTLP[signal](report.say, given=otlp(signal, name, section), **preferences)
             made.counted = record.count
             return made, made.facts
     if config.otlp_file_development is not None:

@@ -16,16 +16,12 @@ from typing import Any
 
 from otel_injection import ours, record, report
 from otel_injection.imports import hooks
-from otel_injection.lifecycle import ending, events  # noqa: F401 - ``ending`` is what notices the end
+from otel_injection.lifecycle import ending, events
 from otel_injection.settings.early import exit_timeout
 from otel_injection.stand_ins import for_random
 
 _SETUP_PATIENCE = 5.0
 """Seconds that a thread waits while another sets the SDK up; after that its telemetry is dropped, not the thread."""
-
-
-_GRACE = 0.01
-"""Seconds for other threads to end the spans of requests that they have just answered."""
 
 
 class Pipeline:
@@ -117,7 +113,7 @@ class Pipeline:
         deadline = time.monotonic() + timeout
         if self.state is not None and _answering():
             self.hold(True)
-            time.sleep(min(_GRACE, timeout))
+            time.sleep(min(ending.GRACE, timeout))
         self._closed = self._closing = True
         if self._builder not in (None, get_ident()) and self._lock.acquire(timeout=timeout):
             self._lock.release()  # another thread has set the SDK up meanwhile

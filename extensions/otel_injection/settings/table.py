@@ -17,7 +17,7 @@ CHOICE, NAMES, REGEXES, ATTRIBUTES, FORMAT = "choice", "names", "regexes", "attr
 PATTERNS = "patterns"
 """Kinds of values; see ``values``. ``ELSEWHERE``: what reads the variable says what is wrong with its value."""
 
-OURS = "Of this image"
+IMAGE = "Of this image"
 WHAT = "What is exported, and whose"
 EXPORT = "The export"
 LIMITS = "Queues and limits"
@@ -26,7 +26,7 @@ LIBRARIES = "The instrumentations"
 PROCESSORS = "Processors"
 OTHERS = "Not of OpenTelemetry"
 UNUSED = "Without effect"
-SECTIONS = (OURS, WHAT, EXPORT, LIMITS, LOGGING, LIBRARIES, PROCESSORS, OTHERS, UNUSED)
+SECTIONS = (IMAGE, WHAT, EXPORT, LIMITS, LOGGING, LIBRARIES, PROCESSORS, OTHERS, UNUSED)
 
 
 _YIELDING = (WHAT, EXPORT, LIMITS)
@@ -101,30 +101,30 @@ _NO_EXPORTER = "there is no such exporter in the payload"
 _OWN_PROMETHEUS = "the app's own `prometheus_client` reads it; our private copy does not"
 
 VARIABLES = (
-    Variable(OURS, "OTEL_INJECTION_ENABLED", FLAG, "true", "`false` leaves every process as it is without injection"),
+    Variable(IMAGE, "OTEL_INJECTION_ENABLED", FLAG, "true", "`false` leaves every process as it is without injection"),
     Variable(
-        OURS,
+        IMAGE,
         "OTEL_INJECTION_DEBUG",
         FLAG,
         "false",
         "prints each decision on stderr, with the prefix `otel-injection:`",
     ),
     Variable(
-        OURS,
+        IMAGE,
         "OTEL_INJECTION_SKIP",
         TEXT,
         "",
         "further modules or scripts, separated by commas, whose processes are left alone",
     ),
     Variable(
-        OURS,
+        IMAGE,
         "OTEL_INJECTION_FORCE",
         FLAG,
         "false",
         "makes our telemetry even where the app has set up OpenTelemetry itself",
     ),
     Variable(
-        OURS,
+        IMAGE,
         "OTEL_INJECTION_EXIT_TIMEOUT",
         NUMBER,
         "2",

@@ -11,7 +11,6 @@ from time import perf_counter
 from typing import Any
 
 from opentelemetry import propagate
-from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import (
     _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
     _SUPPRESS_INSTRUMENTATION_KEY,
@@ -21,7 +20,6 @@ from opentelemetry.instrumentation import asgi
 from opentelemetry.instrumentation.asgi.version import __version__
 from opentelemetry.instrumentation.propagators import get_global_response_propagator
 from opentelemetry.instrumentation.utils import _SUPPRESS_INSTRUMENTATION_KEY_PLAIN
-from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import (
     NonRecordingSpan,
@@ -30,7 +28,6 @@ from opentelemetry.trace import (
     StatusCode,
     set_span_in_context,
 )
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.trace.status import Status
 
 from otel_injection import ours, report
@@ -38,6 +35,7 @@ from otel_injection.instrumentations.asgi import asgi_attributes, routes
 from otel_injection.instrumentations.asgi.asgi_attributes import content_length, number
 from otel_injection.instrumentations.asgi.request_kinds import Kinds
 from otel_injection.instrumentations.server_requests import server_spans
+from otel_injection.instrumentations.server_requests.usual_setup import failed
 from otel_injection.providers import tracing
 from otel_injection.sdk.faster import current_context
 from otel_injection.sdk.faster.deferred_attributes import Later
@@ -50,7 +48,6 @@ _SUPPRESSED = (
     _SUPPRESS_INSTRUMENTATION_KEY_PLAIN,
     _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
 )
-_W3C = (TraceContextTextMapPropagator, W3CBaggagePropagator)
 _FIELDS = ("traceparent", "tracestate", "baggage")
 _HOOKS = (
     *("server_request_hook", "client_request_hook", "client_response_hook"),
@@ -76,7 +73,7 @@ async def call(self: Any, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and _is_usual(self):
             request = Request(self, scope)
     except ours() as error:
-        report.debug(f"a request takes the long way: {type(error).__name__}: {error}")
+        report.debug(f"a request takes the long way: {type(error).__name__}: {error}")  # and loses nothing
         request = None
     if request is None or request.within:
         await _call(self, scope, receive, send)
@@ -112,13 +109,12 @@ _headers = _Headers()
 
 def _remote_parent(scope: Any, headers: dict[str, list[str]]) -> Context:
     """Return the context that a request's headers bring along."""
-    propagator: Any = propagate.get_global_textmap()
-    if type(propagator) is CompositePropagator and tuple(map(type, propagator._propagators)) == _W3C:
-        if not any(each in headers for each in _FIELDS):
-            return Context()  # what these two make of nothing
-        return propagator.extract(headers, None, getter=_headers)
-    made: Context | None = propagator.extract(scope, None, getter=asgi.asgi_getter)
-    return Context() if made is None else made
+    propagator = propagate.get_global_textmap()
+    if not server_spans.is_w3c(propagator):
+        return server_spans.extracted(propagator, scope, asgi.asgi_getter)
+    if not any(each in headers for each in _FIELDS):
+        return Context()  # what these two make of nothing
+    return server_spans.extracted(propagator, headers, _headers)
 
 
 class Request:
@@ -161,15 +157,16 @@ class Request:
             self._kind.active.measure(1)
             self._records = type(span) is not NonRecordingSpan
             self._tells = not middleware.exclude_send_span and (self._records or not _skips(tracer, span))
-            self._complete()
+            if self._records:
+                server_spans.complete(span, later.value)
         except ours() as error:
-            _failed(error)
+            failed(error)
             current_context.detach(token)
             await middleware.app(self._scope, receive, send)
             return
         self._receive, self._send = receive, send
         try:
-            current = current_context.attach(current_context.with_span(span, current_context.get_current()))
+            current = current_context.attach(current_context.with_current(span))
             try:
                 await middleware.app(
                     self._scope, receive if middleware.exclude_receive_span else self.receive, self.send
@@ -185,7 +182,7 @@ class Request:
             try:
                 self._measure(perf_counter() - began)
             except ours() as error:
-                _failed(error)
+                failed(error)
             current_context.detach(token)
             if span.is_recording():
                 span.end()
@@ -193,14 +190,6 @@ class Request:
     def _tracer(self) -> Any:
         tracer = self._middleware.tracer
         return tracer.resolved() if type(tracer) is tracing.Tracer else tracer
-
-    def _complete(self) -> None:
-        """Give a span that records its attributes again, as upstream does, where they are others by now."""
-        span, attributes = self._span, self._later.value
-        held = getattr(getattr(span, "_attributes", None), "_dict", None)
-        if held is not attributes and held != attributes and span.is_recording():
-            for key, value in attributes.items():
-                span.set_attribute(key, value)
 
     async def receive(self) -> Any:
         """Stand in for the server's function."""
@@ -215,7 +204,7 @@ class Request:
         try:
             self._tell(message)
         except ours() as error:
-            _failed(error)
+            failed(error)
         await self._send(message)
         if self._ends(message):
             self._span.end()
@@ -275,10 +264,6 @@ class Request:
         else:
             found = asgi.asgi_getter.get(self._scope, "content-length")
         return number(found[0]) if found else None
-
-
-def _failed(error: BaseException) -> None:
-    report.debug(f"a request is not told of in full: {type(error).__name__}: {error}")
 
 
 def _skips(tracer: Any, span: Any) -> bool:

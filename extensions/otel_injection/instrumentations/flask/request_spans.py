@@ -129,6 +129,6 @@ class _Beginning:
             except BaseException:
                 current_context.detach(token)
                 raise
-        if type(span) is not NonRecordingSpan and span.is_recording():
+        if type(span) is not NonRecordingSpan:
             server_spans.complete(span, later.value)
         return span, token

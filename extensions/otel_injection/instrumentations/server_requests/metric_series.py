@@ -7,7 +7,6 @@ from typing import Any
 from opentelemetry.metrics import _internal as api
 from opentelemetry.trace import SpanContext
 
-from otel_injection.instrumentations.server_requests.server_spans import with_span
 from otel_injection.providers import metering
 from otel_injection.sdk.faster import current_context
 from otel_injection.sdk.pipeline import PIPELINE
@@ -43,7 +42,7 @@ class Series:
                     told = span._context
                 else:
                     told = current_context.span_context(
-                        current_context.get_current() if span is None else with_span(span)
+                        current_context.get_current() if span is None else current_context.with_current(span)
                     )
                 if type(told) is SpanContext:
                     if not (way.samples and told[3] & 1):
@@ -51,7 +50,7 @@ class Series:
                     for take, aggregation in points:
                         take(aggregation, amount, told)
                     return
-        self._upstream(amount, self._attributes, None if span is None else with_span(span))
+        self._upstream(amount, self._attributes, None if span is None else current_context.with_current(span))
         self._learn()
 
     def _learn(self) -> None:

@@ -28,11 +28,6 @@ _looked_at: tuple[Any, bool] = (None, False)
 """A propagator, and whether it is W3C's two."""
 
 
-def with_span(span: Any) -> Context:
-    """Return the current context with another current span."""
-    return Context({**current_context.get_current(), _KEY: span})
-
-
 def is_within_another() -> bool:
     """Return whether there is a current span."""
     return has_span(current_context.get_current())
@@ -47,13 +42,19 @@ def has_span(current: Context) -> bool:
 def remote_parent(environ: dict[str, Any]) -> Context:
     """Return the context that a request's headers bring along."""
     propagator = propagate.get_global_textmap()
-    if not environ.get("HTTP_TRACEPARENT") and not environ.get("HTTP_BAGGAGE") and _is_w3c(propagator):
+    if not environ.get("HTTP_TRACEPARENT") and not environ.get("HTTP_BAGGAGE") and is_w3c(propagator):
         return Context()  # what these two make of nothing
-    parent = propagator.extract(environ, None, getter=wsgi_getter)
-    return Context() if parent is None else parent  # where nothing propagates
+    return extracted(propagator, environ, wsgi_getter)
 
 
-def _is_w3c(propagator: Any) -> bool:
+def extracted(propagator: Any, carrier: Any, getter: Any) -> Context:
+    """Return the context that a propagator finds; an empty one where nothing propagates."""
+    parent: Context | None = propagator.extract(carrier, None, getter=getter)
+    return Context() if parent is None else parent
+
+
+def is_w3c(propagator: Any) -> bool:
+    """Return whether a propagator consists of W3C's two, of which it is known what they make of no headers."""
     global _looked_at
     known, is_w3c = _looked_at
     if known is not propagator:
@@ -68,7 +69,7 @@ def complete(span: Any, attributes: dict[str, Any]) -> None:
     A sampler or a processor may have changed them; upstream sets them again in any case.
     """
     held = getattr(getattr(span, "_attributes", None), "_dict", None)
-    if held is not attributes and held != attributes:
+    if held is not attributes and held != attributes and span.is_recording():
         for key, value in attributes.items():
             span.set_attribute(key, value)
 

@@ -56,6 +56,11 @@ def with_span(span: Any, context: Any) -> Any:
     return made
 
 
+def with_current(span: Any) -> Any:
+    """Return the current context with another current span."""
+    return with_span(span, get_current())
+
+
 def span_context(context: Any) -> Any:
     """Return the span context of a context's current span, valid or not."""
     span = context.get(_SPAN_KEY)

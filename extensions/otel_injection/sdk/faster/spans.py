@@ -61,8 +61,8 @@ class Processors(SynchronousMultiSpanProcessor):
         self.ending = tuple(each for each in self._span_processors if _does(each, "_on_ending"))
         alone = len(self._span_processors) == 1 and type(span_processor) is BatchSpanProcessor
         exporter = span_processor.span_exporter if alone else None  # type: ignore[attr-defined]
-        ours = type(exporter).__module__.startswith("otel_injection.otlp.")
-        self._batch = span_processor._batch_processor if ours else None  # type: ignore[attr-defined]
+        sends = type(exporter).__module__.startswith("otel_injection.otlp.")
+        self._batch = span_processor._batch_processor if sends else None  # type: ignore[attr-defined]
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:
         """Tell those that act at the start."""
@@ -331,7 +331,7 @@ class _Current:
         self._ends = end_on_exit
 
     def __enter__(self) -> Any:
-        self._token = current_context.attach(current_context.with_span(self._span, current_context.get_current()))
+        self._token = current_context.attach(current_context.with_current(self._span))
         return self._span
 
     def __exit__(self, *raised: object) -> None:
