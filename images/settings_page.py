@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from images.paths import ROOT
-from otel_injection.settings.table import (
+from otel_injection.settings.table import VARIABLES
+from otel_injection.settings.table.variable import (
     EXPORT,
     IMAGE,
     LIBRARIES,
@@ -18,12 +19,11 @@ from otel_injection.settings.table import (
     WHAT,
     Variable,
 )
-from otel_injection.settings.table import VARIABLES as ALL
 
 PAGE = ROOT / "docs" / "settings.md"
 
 _HEADER = """\
-<!-- Written by `./build.sh docs` from extensions/otel_injection/settings/table.py: change that, not this. -->
+<!-- Written by `./build.sh docs` from extensions/otel_injection/settings/table/: change that, not this. -->
 # Settings
 
 All settings are environment variables of the app's container. What the container sets itself wins over what the
@@ -59,7 +59,7 @@ def render() -> str:
     sections = []
     for section in SECTIONS:
         introduction = _INTRODUCTIONS[section] and f"\n{_INTRODUCTIONS[section]}\n"
-        table = _table([each for each in ALL if each.section == section], unused=section == UNUSED)
+        table = _table([each for each in VARIABLES if each.section == section], unused=section == UNUSED)
         sections.append(f"\n## {section}\n{introduction}\n{table}")
     return _HEADER + "".join(sections)
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_injection.settings.table import ELSEWHERE, PATTERNS, PROCESSORS, REGEXES, TEXT, UNUSED, VARIABLES, Variable
+from otel_injection.settings.table import VARIABLES
+from otel_injection.settings.table.variable import ELSEWHERE, PATTERNS, PROCESSORS, REGEXES, TEXT, UNUSED, Variable
 from tests.injection import pythons
 from tests.injection.running import Finished, Runner
 from tests.injection.test_exit import WORK

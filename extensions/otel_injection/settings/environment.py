@@ -67,7 +67,8 @@ def _read(name: str) -> str | None:
 
 
 def _usable(name: str, text: str) -> str | None:
-    from otel_injection.settings.table import TABLE, UNUSED
+    from otel_injection.settings.table import TABLE
+    from otel_injection.settings.table.variable import UNUSED
     from otel_injection.settings.values import read
 
     variable = TABLE.get(name)

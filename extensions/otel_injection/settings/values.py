@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from otel_injection.settings import table
-from otel_injection.settings.table import Variable
+from otel_injection.settings.table import variable as table
+from otel_injection.settings.table.variable import Variable
 
 _BETWEEN = re.compile(r",(?![^{}]*\})(?![^\[\]]*\])")
 """A comma that separates patterns: not one in ``{1,3}`` or ``[,;]``."""

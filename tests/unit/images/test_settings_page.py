@@ -11,7 +11,8 @@ from images import settings_page
 from images.paths import ROOT
 from otel_injection import guard
 from otel_injection.settings import early
-from otel_injection.settings.table import FLAG, SECTIONS, TABLE, VARIABLES, default
+from otel_injection.settings.table import TABLE, VARIABLES, default
+from otel_injection.settings.table.variable import FLAG, SECTIONS
 
 
 def test_the_page_is_current() -> None:
