@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 def ours(kinds=BaseException, asking=False):
     # type: (Any, bool) -> Any
-    """Return what an ``except`` clause is to catch: ``kinds``, and nothing if the exception is the app's.
+    """Return what an ``except`` clause is to catch: ``kinds``, or nothing if the exception is the app's.
 
-    Every boundary between the app and us is ``except ours() as error``. Whose an exception is, ``contain`` knows; it is
-    imported when there is one. ``asking`` is set where this very question fails.
+    Every boundary between the app and us is ``except ours() as error``. ``contain`` decides whose an exception is; it
+    is imported only when there is an exception. ``asking`` is set where importing or asking ``contain`` itself fails.
     """
     error = sys.exc_info()[1]
     trace = getattr(error, "__traceback__", None)
     if trace is not None and trace.tb_next is None and type(error).__module__ == "builtins":
-        return () if isinstance(error, KeyboardInterrupt) else kinds  # raised here: as when a file is not there
+        return () if isinstance(error, KeyboardInterrupt) else kinds  # raised in the very frame that catches it
     try:
         from otel_injection import contain
 
         is_the_apps = error is not None and contain.is_the_apps(error)
-    except BaseException if asking else ours(asking=True):  # noqa: B030 - that module is damaged
+    except BaseException if asking else ours(asking=True):  # noqa: B030 - contain.py is damaged
         is_the_apps = isinstance(error, KeyboardInterrupt)
     return () if is_the_apps else kinds
 
 
 def contained(function):
     # type: (Any) -> Any
-    """Return a function for the interpreter to call, which would print what is raised there."""
+    """Return a function that calls another and raises nothing: the interpreter would print it in its hooks."""
 
     def call():
         # type: () -> None

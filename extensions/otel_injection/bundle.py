@@ -1,7 +1,8 @@
 """Imports the payload's modules from the one file that holds their byte code for this Python.
 
-One file is faster to copy, and to import from, than one for each module and Python. Modules, specs and loaders are as
-those of the sources, which lie in their usual places: for tracebacks, and for Pythons that have no such file.
+One file is faster to copy, and to import from, than one for each module and Python. Modules, specs and loaders look as
+if the modules were imported from their sources. These lie in their usual places, for tracebacks and for Pythons
+without a bundle.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class Bundle:
 
 
 def _plain(content: memoryview, kind: int) -> memoryview | bytes | None:
-    """Return what may be compressed as it was; None if this Python was built without zlib. ValueError for damage."""
+    """Return content decompressed, where it is compressed; None if this Python lacks zlib. ValueError if damaged."""
     if not kind & _COMPRESSED:
         return content
     try:
@@ -128,7 +129,7 @@ def _plain(content: memoryview, kind: int) -> memoryview | bytes | None:
 
 
 class _Loader(SourceFileLoader):
-    """The loader of the module's source, which has the code from the bundle."""
+    """A loader of a module's source that takes the byte code from the bundle."""
 
     def __init__(self, bundle: Bundle, fullname: str, path: str) -> None:
         super().__init__(fullname, path)

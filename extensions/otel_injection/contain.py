@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 _PACKAGE = "otel_injection"
 _DEPTH = 5
-"""How far is looked for what a handler is called through, such as partial objects of methods of objects."""
+"""How many layers between a signal and its handler are looked through: partial objects, methods, callers."""
 
 
 def is_the_apps(error: BaseException) -> bool:
     """Return whether an exception that comes out of our code was sent there by the app.
 
-    By a signal handler of the app's; or by another thread or greenlet, as time limits of gevent and the like are: they
-    are of a class that no code of ours raises.
+    Either a signal handler of the app raised it, or another thread or greenlet sent it, as the time limits of gevent
+    do: those are of a class that no code of ours raises.
     """
     if isinstance(error, KeyboardInterrupt):
         return True
@@ -58,8 +58,8 @@ def _module(frame: FrameType) -> str:
 def _is_an_apps(module: str) -> bool:
     """Return whether a module is one that an app brings, written in Python.
 
-    C code raises its errors in whoever calls it. An error of a class made in Python, with nothing of the app among the
-    frames, was raised from outside of them.
+    An error of such a class, with no frame of the app in the traceback, cannot have been raised by what our code
+    called: it was sent from outside.
     """
     package = module.partition(".")[0]
     if package in ("__main__", "__mp_main__"):
@@ -72,7 +72,7 @@ def _is_an_apps(module: str) -> bool:
 def _handles_signal(frame: FrameType) -> bool:
     """Return whether a frame is that of a signal handler of the app's: it was called with the frame it interrupted.
 
-    That one need not be in the traceback, from which the import system takes its own.
+    The interrupted frame need not be in the traceback: the import system removes its own frames from there.
     """
     if _module(frame).partition(".")[0] == _PACKAGE:
         return False
@@ -86,11 +86,11 @@ def _handles_signal(frame: FrameType) -> bool:
     for place, number in enumerate(values[:-1]):
         if isinstance(number, int) and any(values[place + 1] is each for each in _callers(frame)):
             return True
-    return code in set(_registered())  # its arguments may have been given other values
+    return code in set(_registered())  # the handler may have assigned to its arguments
 
 
 def _callers(frame: FrameType) -> Iterator[FrameType]:
-    """Walk up from a frame, as far as what a handler is called through may be."""
+    """Yield the callers of a frame, as many as may stand between a signal and its handler."""
     caller = frame.f_back
     for _ in range(_DEPTH):
         if caller is None:
@@ -106,7 +106,7 @@ def _registered() -> Iterator[CodeType]:
     for number in range(1, _signal.NSIG):
         try:
             handler = _signal.getsignal(number)
-        except ValueError:  # the C library keeps some for itself
+        except ValueError:  # a signal that the C library uses itself
             continue
         if callable(handler) and not isinstance(handler, int):
             yield from _codes(handler)

@@ -1,4 +1,4 @@
-"""Not every Python process is an app: which ones are left alone, and why."""
+"""Decides which Python processes are no apps (tools, helpers) and are left alone, and says why."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MODULES = frozenset(
         "virtualenv",
     }
 )
-"""Tools that serve nothing, by what follows ``python -m``."""
+"""Modules that are tools when they are run by ``python -m``."""
 
 SCRIPTS = frozenset({"pip", "pipenv", "pipx", "poetry", "pydoc", "virtualenv"})
 """The same by the name of their console script, which may end in a version. An app's own ``site.py`` is no tool."""

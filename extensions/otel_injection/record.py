@@ -1,7 +1,7 @@
-"""What was decided for this process and what became of it, for the doctor to read.
+"""Keeps a record of what was decided for this process and of its exports, for the doctor to read.
 
-An anonymous file in memory: it needs no writable file system, ends with the process, and is found by others as
-``/proc/PID/fd/N``. Its number is a high one, so that the app's own files have the numbers that they have without us.
+The record is an anonymous file in memory: it needs no writable file system, ends with the process, and others find it
+as ``/proc/PID/fd/N``. Its number is high, so that the app's own files get the numbers that they get without us.
 
 Each line is a JSON object that adds to those before it. The first, of a fixed length, holds the counts of what was
 exported, and is overwritten. A forked child has its parent's file, in which the process id is not its own, until it has
@@ -32,7 +32,7 @@ _number = -1
 _identity: tuple[int, int] = (0, 0)
 _pid = 0
 _kept: list[bytes] = []
-"""What holds for forked children as well."""
+"""Lines that are written again into the file of a forked child."""
 _counts: dict[str, dict[str, Any]] = {}
 _told: set[tuple[int, str, str]] = set()
 
@@ -134,7 +134,7 @@ def _open(line: bytes) -> None:
 
 
 def _process() -> bytes:
-    """Describe the process; a file that is older than a process, whatever the number of that one, is not its own."""
+    """Describe the process: a reader tells by number and time of start whether a file is a process's own."""
     facts = {
         "pid": _pid,
         "since_boot": int(time.clock_gettime(time.CLOCK_BOOTTIME) * 100),
@@ -165,7 +165,7 @@ def _is_open() -> bool:
 
 
 def _json(value: Any) -> str:
-    """Write JSON; the module of that name would cost a process that imports nothing more than all of the injection."""
+    """Return a value as JSON. Importing ``json`` would cost a bare process more than all of the injection."""
     if value is None:
         return "null"
     if isinstance(value, bool):

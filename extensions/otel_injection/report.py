@@ -1,4 +1,4 @@
-"""What the injection tells people: single lines on stderr with a fixed prefix, and as few as possible."""
+"""Prints what the injection tells people: single lines on stderr with a fixed prefix, as few as possible."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def say(message: str, kind: str | None = None) -> None:
 
 
 class Refused(Exception):  # noqa: N818 - people read the name
-    """A configuration file that is unusable, or disables telemetry, which is ``wanted``. The text is for people."""
+    """A configuration file is unusable, or it disables telemetry, which is ``wanted``. The text is for people."""
 
     def __init__(self, text: str, *, wanted: bool = False) -> None:
         super().__init__(text)
         self.wanted = wanted
 
     def say(self) -> None:
-        """Print one line, unless nothing else is wanted."""
+        """Print one line; only a debug line if the file disables telemetry on purpose."""
         tell = debug if self.wanted else say
         tell(f"no telemetry from this process: {self}")
 
@@ -67,7 +67,7 @@ def debug(message: str) -> None:
 
 def _write(message: str) -> None:
     """Write past the stream's buffer: its lock, in a thread of ours while Python ends, would have Python abort."""
-    stream = sys.__stderr__  # what an app puts in its place may log, capture or count what is written
+    stream = sys.__stderr__  # an app may replace sys.stderr by something that logs, captures or counts
     if stream is not None:
         line = " ".join(message.split())
         if len(line) > _LONGEST:

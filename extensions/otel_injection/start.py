@@ -1,6 +1,6 @@
 """Decides whether this process is instrumented and, if so, installs what waits for the app's imports.
 
-A process that imports nothing that anybody of ours waits for has no more of the payload than this module imports.
+Until the app imports one of the modules that are waited for, a process has only what this module imports.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def start(mount: str) -> None:
         return
     _started = True
     if not getattr(_thread, "daemon_threads_allowed", lambda: True)():
-        bundle.uninstall()  # an isolated interpreter (PEP 684) beside the process's own, of which the record tells
+        bundle.uninstall()  # an isolated interpreter (PEP 684): the record is that of the process's own interpreter
         return
     reason = guard.reason_to_skip(os.environ, getattr(sys, "orig_argv", sys.argv))
     if "OTEL_INJECTION_DEBUG" in os.environ:
@@ -78,7 +78,7 @@ def _wait(mount: str) -> None:
 
 
 _has_hooks = False
-"""Whether an import that is waited for has been met."""
+"""Whether the app has imported a module that is waited for."""
 
 
 def _hooks() -> Any:
@@ -96,7 +96,7 @@ def _end() -> None:
 
 
 def _tell(event: str) -> None:
-    """Tell of a fork, if any import has been waited for: before that, there is nothing that a child could inherit."""
+    """Pass a fork on to ``lifecycle.forking``; before the first import that is waited for, a child inherits nothing."""
     if _has_hooks:
         from otel_injection.lifecycle import forking
 
@@ -109,7 +109,7 @@ class Finder:
     notices_names = True
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        """Find what the other finders do."""
+        """Return what the other finders find, if the module is waited for; see ``imports.hooks``."""
         if fullname not in NAMES:
             return None
         try:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 NAMES: dict[str, tuple[str, ...]] = {}
-"""The modules that are waited for, and the packages that hold them; by them, what is to act (see ``imports.hooks``)."""
+"""By name of a module that is waited for, or of a package around one: the functions to call (see ``imports.hooks``)."""
 
 at_exit: list[Callable[[], None]] = []
-"""What is called at the end, after what the app has registered with ``atexit``."""
+"""Functions that are called at the end, after those that the app has registered with ``atexit``."""
 
 
 def is_finder(finder: Any) -> bool:
@@ -25,7 +25,7 @@ def is_finder(finder: Any) -> bool:
 
 
 def uninstall() -> None:
-    """Take everything of ours off ``sys.meta_path``: imports are as without us from then on."""
+    """Take all finders of ours off ``sys.meta_path``: from then on, imports are as without us."""
     NAMES.clear()
     sys.meta_path[:] = [each for each in sys.meta_path if not type(each).__module__.startswith("otel_injection.")]
 

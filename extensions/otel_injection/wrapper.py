@@ -33,7 +33,7 @@ def run(arguments: list[str], door: str, mount: str) -> NoReturn:
         _fail(2, _USAGE)
     try:
         folder = os.getcwd()
-    except OSError:  # it has been deleted
+    except OSError:  # the working directory has been deleted
         folder = ""
     os.environ["PYTHONPATH"] = python_path(os.environ.get("PYTHONPATH"), folder, door, mount)
     try:

@@ -1,8 +1,9 @@
-"""Finds regular expressions that can take exponential time: those that match some text in ever more ways as it grows.
+"""Finds regular expressions that can take exponential time, such as ``(a+)+$``.
 
-``re`` knows no time limit and holds the interpreter while it searches: ``(a+)+$`` would stop an app for ever. An
-expression is such a one if there is a part of it that can be left and come back to in two ways by the same characters
-("exponential degree of ambiguity" of its automaton). Look-arounds and back references are taken as if they always held.
+``re`` knows no time limit and holds the interpreter while it searches: such an expression could stop an app for ever.
+An expression can take exponential time if its automaton has a state from which two different ways lead back to it by
+the same characters ("exponential degree of ambiguity"). Look-arounds and back references are taken as if they always
+held.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ else:
 _CHARACTERS = "".join(map(chr, range(128))) + "\xa0éßΩ中"
 _CATEGORIES = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}
 _LARGEST = 150
-"""Repeated characters of an expression up to which it is looked at in full."""
+"""The most repeated characters of an expression that is examined in full."""
 
 _Ends = tuple[set[int], set[int], bool]
 """Positions that a part can begin with and end with, and whether it can be empty."""
@@ -78,7 +79,7 @@ class _Automaton:
                     yield first, second
 
     def _joined(self, one: int, other: int) -> Iterator[int]:
-        """Yield the states in which two ways that begin apart can meet by the same characters."""
+        """Yield the states in which two ways, which began in different states, can meet after the same characters."""
         seen = {(one, other)}
         waiting = [(one, other)]
         while waiting:
@@ -133,7 +134,7 @@ class _Automaton:
         return state, state, code == "GROUPREF"
 
     def _mask(self, code: str, argument: Any) -> int:
-        """Return the characters that a state stands for, as bits; others than those that are tried are like them."""
+        """Return the characters that a state accepts, as bits; only some are tried, which stand for the others."""
         if code in ("ANY", "GROUPREF"):
             return (1 << len(_CHARACTERS)) - 1
         return sum(1 << number for number, each in enumerate(_CHARACTERS) if self._fits(each, code, argument))

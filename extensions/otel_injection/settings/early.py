@@ -1,4 +1,4 @@
-"""Settings that the injection reads before there is anything of OpenTelemetry; for all the others see ``variables``."""
+"""Settings that the injection reads before it imports anything of OpenTelemetry; for all others see ``table``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 
 
 def flag(name: str, default: bool = False) -> bool:
-    """Return how a switch stands; one that is set to neither is as if not set."""
+    """Return whether a switch is on; a value that means neither on nor off counts as not set."""
     text = os.environ.get(name, "").strip().lower()
     return text in _TRUE or (default and text not in _FALSE)
 
 
 def seconds(name: str, default: float) -> float:
-    """Return a duration in seconds; a value that is none, or is negative, is reported and the default returned."""
+    """Return a duration in seconds; for a value that is no number, or negative, say so and return the default."""
     text = os.environ.get(name, "").strip()
     if not text:
         return default

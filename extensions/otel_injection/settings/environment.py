@@ -1,8 +1,8 @@
-"""The environment as OpenTelemetry's private copies see it: an empty variable is not set, and an absurd one neither.
+"""The environment as OpenTelemetry's private copies see it, without empty variables and without unusable values.
 
-The specification wants both so; upstream raises for some, which would leave the process without any telemetry. In the
-private copies ``os.environ`` is rewritten to ``ENVIRON``. Nothing is read before it is asked for: apps change their
-environment after their start.
+The specification wants both to count as not set; upstream raises for some, which would leave the process without any
+telemetry. In the private copies ``os.environ`` is rewritten to ``ENVIRON``. Each variable is read when it is asked for,
+since apps change their environment after their start.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Environ:
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return what of a variable's value is usable, or ``default`` if nothing is."""
-        value = _read(name)  # with each request for some variables, which are rarely set
+        value = _read(name)  # some are read for each request, and are rarely set
         if name in _QUEUES:
             return _no_more_than_the_queue(name, value or default)
         if value is None or name in self._hidden or (name == _ANY_TEXT_IS_YES and value == "False"):
@@ -44,11 +44,11 @@ class Environ:
 ENVIRON = Environ()
 
 _known: dict[str, tuple[str, str | None]] = {}
-"""By variable the text that was read last, and what of it is usable."""
+"""By variable: the text that was read last, and the usable part of it."""
 
 
 def name_the_unusable() -> None:
-    """Say of each variable in the table that is set to something unusable, whoever reads it; in one line, once."""
+    """Print one line, once, for each variable in the table whose value is unusable, whatever reads it later."""
     from otel_injection.settings.table import TABLE
 
     for name in tuple(os.environ):
@@ -87,7 +87,7 @@ def _usable(name: str, text: str) -> str | None:
 
 
 def _no_more_than_the_queue(name: str, value: str | None) -> str | None:
-    """Return the size of a batch such that it fits in its queue; upstream refuses another one."""
+    """Return the size of a batch, reduced to that of its queue: upstream refuses a larger one."""
     from otel_injection.settings.table import default
 
     queue = _read(_QUEUES[name]) or default(_QUEUES[name])

@@ -9,13 +9,13 @@ from otel_injection.settings.table import variable as table
 from otel_injection.settings.table.variable import Variable
 
 _BETWEEN = re.compile(r",(?![^{}]*\})(?![^\[\]]*\])")
-"""A comma that separates patterns: not one in ``{1,3}`` or ``[,;]``."""
+"""A comma that separates two patterns, and not one within a pattern, as in ``{1,3}`` or ``[,;]``."""
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
 
 def read(variable: Variable, text: str) -> tuple[str | None, str]:
-    """Return what of ``text`` can be used, None if nothing, and what is wrong with it, empty if nothing is."""
+    """Return the usable part of ``text`` (None if there is none), and what is wrong with the rest ("" if nothing)."""
     if variable.section == table.UNUSED:
         return None, f"has no effect here: {variable.meaning}" if variable.names[0].startswith("OTEL_") else ""
     if variable.kind == table.ELSEWHERE:
@@ -44,7 +44,7 @@ def _flag(_variable: Variable, text: str) -> str:
 
 
 def _true(_variable: Variable, text: str) -> str:
-    """Read a switch that the specification turns by nothing but ``true``."""
+    """Read a switch that only ``true`` turns on, as the specification has it."""
     if text.lower() in ("true", "false"):
         return text.lower()
     raise ValueError("is neither true nor false")
@@ -187,4 +187,4 @@ _LISTS: dict[str, Callable[[Variable, list[str]], bool]] = {
     table.REGEXES: _are_regexes,
     table.ATTRIBUTES: _are_attributes,
 }
-"""Kinds of lists, between commas, of which the items that fit are used."""
+"""Kinds of lists separated by commas: the usable items are used."""

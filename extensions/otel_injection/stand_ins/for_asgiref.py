@@ -1,6 +1,6 @@
-"""Apps of ASGI's second version among those of its third, told apart as ``asgiref.compatibility`` does.
+"""Stands in for ``asgiref.compatibility``: tells apps of ASGI's second version from those of its third.
 
-That one imports ``asyncio``, and with it ``subprocess`` and others, before gevent may have patched them.
+The original imports ``asyncio``, and with it ``subprocess`` and others, which gevent may not have patched yet.
 """
 
 from __future__ import annotations
@@ -34,5 +34,5 @@ def _is_double_callable(application: Any) -> bool:
 def _is_coroutine_function(function: Any) -> bool:
     if inspect.iscoroutinefunction(function):
         return True
-    asyncio = sys.modules.get("asyncio")  # which alone marks functions as such, before Python 3.12
+    asyncio = sys.modules.get("asyncio")  # before Python 3.12, only asyncio can mark a function as a coroutine function
     return sys.version_info < (3, 12) and asyncio is not None and bool(asyncio.iscoroutinefunction(function))

@@ -1,4 +1,7 @@
-"""Imports at first use, in private copies of packages that import more than an app may have wanted."""
+"""Stands in for modules such as ``asyncio`` in private copies, and imports them when a name of theirs is first used.
+
+Which modules these are says ``LAZY`` in ``images/payload/ownership.py``.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Stands for ``ctypes`` in private copies: the bits of a floating-point number.
+"""Stands in for ``ctypes`` in private copies, which use it for the bits of a floating-point number.
 
-``ctypes`` costs every process that measures 0.4 MiB and some milliseconds, and with newer releases of libffi an open
-file, which takes the number of the app's next one.
+``ctypes`` would cost every process that measures something 0.4 MiB and some milliseconds. With newer releases of libffi
+it also keeps a file open, whose number the app's next file would have had.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``warnings.deprecated`` for Python before 3.13 (PEP 702): the API marks by it what apps should not use any more."""
+"""``warnings.deprecated`` for Python before 3.13 (PEP 702): the API marks with it what apps should no longer use."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Where the private copies' loggers lead: to our single lines, not to the app's handlers.
+"""Stands in for ``logging.getLogger`` in private copies: their loggers print our single lines.
 
-Upstream's loggers stand in the app's hierarchy: what they say of our settings and our collector would appear in the
-app's log, with tracebacks, in the app's format, and would be exported as the app's. Their ``getLogger(__name__)`` is
-rewritten to ``get_logger``.
+Upstream's loggers belong to the app's hierarchy: what they say of our settings and our collector would appear in the
+app's log, with tracebacks, in the app's format, and would be exported as the app's. The build rewrites
+``getLogger(__name__)`` to ``get_logger``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from otel_injection import report
 
 
 class _Journal(logging.Logger):
-    """A logger outside of the hierarchy; what is below a warning is not said."""
+    """A logger outside of the app's hierarchy; it prints warnings and what is more severe."""
 
     def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that it has in logging
         error = record.exc_info[1] if record.exc_info else None

@@ -1,6 +1,6 @@
-"""Decodes HPACK's Huffman code (RFC 7541, section 5.2): stands for ``hpack.huffman_table``, a table of 0.7 MB.
+"""Stands in for ``hpack.huffman_table``, a table of 0.7 MB: decodes HPACK's Huffman code (RFC 7541, section 5.2).
 
-It is slower than that by a few microseconds for each header of a response, of which there are a handful each export.
+It takes a few microseconds more for each header of a response, of which each export has a handful.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from hpack.exceptions import HPACKDecodingError
 from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 
 _END = 256
-"""The symbol for the end of a text, whose first bits fill the last byte."""
+"""The symbol for the end of a text: its first bits pad the last byte."""
 
 _symbols = {
     (length, code): symbol
@@ -18,7 +18,7 @@ _symbols = {
 
 
 def decode_huffman(huffman_string: bytes | bytearray | memoryview | None) -> bytes:
-    """Return the text; HPACKDecodingError for what is no such code, or ends within a symbol."""
+    """Return the decoded text. Raises HPACKDecodingError if the code is invalid or ends within a symbol."""
     decoded = bytearray()
     code = length = 0
     for byte in bytes(huffman_string or b""):

@@ -1,4 +1,4 @@
-"""Stands for ``importlib.import_module`` in private copies: what the app has not imported is not imported for it.
+"""Stands in for ``importlib.import_module`` in private copies, and finds only modules that the app has imported.
 
 One instrumentation serves httpx and httpx2; an app that uses one of them need not pay for the other.
 """

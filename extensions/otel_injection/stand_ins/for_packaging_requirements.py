@@ -1,11 +1,11 @@
-"""Stands for ``packaging.requirements`` in private copies, most of which never parse a requirement."""
+"""Stands in for ``packaging.requirements`` in private copies, and imports it only when one parses a requirement."""
 
 from __future__ import annotations
 
 from typing import Any
 
 InvalidRequirement = ValueError
-"""What packaging's is derived from."""
+"""The base of packaging's class of the same name, which is derived from ``ValueError`` too."""
 
 
 class _Lazy:

@@ -1,6 +1,7 @@
-"""Versions of libraries without ``packaging`` and without parsing metadata, which would cost each process 30 ms.
+"""Stands in for ``packaging.version``, and finds the versions of the app's libraries.
 
-Both are used where a version is not simply numbers, and where a distribution is not found at first sight.
+``packaging`` and parsing metadata would cost each process 30 ms. They are used only where a version is more than
+numbers, or where the name of a distribution's folder does not tell its version.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Release:
-    """A version that is only numbers; compares as ``packaging.version.Version`` does, and with such."""
+    """A version of numbers only; compares as ``packaging.version.Version`` does, and with its instances."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -57,12 +58,12 @@ class Release:
 
 
 def parse(text: str) -> Any:
-    """Return a version that can be compared; ``packaging.version.InvalidVersion`` if it is none."""
+    """Return a version that can be compared. Raises ``packaging.version.InvalidVersion`` if the text is no version."""
     return Release(text) if _simple(text) else _full(text)
 
 
 Version = parse
-"""``packaging.version.Version``, of which private copies use only that it can be compared."""
+"""Stands in for ``packaging.version.Version``: private copies only compare its instances."""
 
 
 def version(name: str) -> str:
@@ -112,7 +113,7 @@ _listed: dict[str, tuple[int, dict[str, str]]] = {}
 
 
 def _at_first_sight(name: str) -> str:
-    """Return a version if it is simple and stands in the name of a folder on the path, else an empty text.
+    """Return a version that the name of a ``.dist-info`` folder on the path tells and that is only numbers, else "".
 
     The first folder on ``sys.path`` that has the distribution counts, as for ``importlib.metadata``.
     """
@@ -123,9 +124,9 @@ def _at_first_sight(name: str) -> str:
             known = _listed.get(folder)
             if known is None or known[0] != changed:
                 known = _listed[folder] = changed, _list(folder)
-        except (OSError, ValueError, TypeError):  # an archive, or nothing that importlib would take
+        except (OSError, ValueError, TypeError):  # an archive, or an entry that importlib passes over as well
             if isinstance(folder, str) and os.path.isfile(folder):
-                return ""  # importlib looks into archives, which may come first
+                return ""  # an archive may hold the distribution and comes first: importlib looks into it
             continue
         if wanted in known[1]:
             return known[1][wanted]
@@ -139,7 +140,7 @@ def _list(folder: str) -> dict[str, str]:
         if kind in ("dist-info", "egg-info"):
             name, _, version = base.partition("-")
             usable = kind == "dist-info" and _simple(version) and _normal(name) not in versions
-            versions[_normal(name)] = version if usable else ""  # two of one name: importlib knows which counts
+            versions[_normal(name)] = version if usable else ""  # two folders of one name: importlib decides
         elif kind == "egg":
             versions[_normal(base.partition("-")[0])] = ""
     return versions

@@ -1,7 +1,7 @@
-"""Stands in for ``random`` in the payload, by rewritten imports: chance of its own.
+"""Stands in for ``random`` in the payload, by rewritten imports, with a generator of the payload's own.
 
-From that of ``random``, which is shared, apps draw reproducible numbers: ours would come in between. And apps that seed
-it would make the same trace ids in every process.
+Apps that seed the shared generator expect the same numbers in each run: numbers that we draw would change them. And a
+generator that the app has seeded would make the same trace ids in every process.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def _own() -> _Random:
 
 
 def renew() -> None:
-    """Have a generator of this process's own."""
+    """Make a new generator for this process."""
     global _generator, _pid
     _generator, _pid = _Random(), os.getpid()
 
 
 def known() -> _Random:
-    """Return the generator, for whoever knows that the process has not been forked since it was made or renewed."""
+    """Return the generator without asking whether C code has forked: the caller knows that it has not."""
     return _generator
 
 
@@ -52,7 +52,7 @@ def uniform(low: float, high: float) -> float:
 
 
 def __getattr__(name: str) -> Any:
-    """Return what else ``random`` has, for processors of others, with a generator that is not the app's."""
+    """Return what else ``random`` has, for processors of one's own, from a generator that is not the app's."""
     random = __import__("random")  # as a statement, it would be rewritten
     if name not in random.__all__:
         raise AttributeError(f"module 'random' has no attribute {name!r}")

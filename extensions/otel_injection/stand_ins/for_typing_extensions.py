@@ -1,6 +1,7 @@
-"""What OpenTelemetry's packages take from ``typing_extensions``, which would cost more than they do.
+"""Stands in for ``typing_extensions``, of which OpenTelemetry's packages use a few names; the rest is 0.7 MB.
 
-The very same objects as there, where Python has them. Else what is enough: nothing but type checkers looks at them.
+Where Python has a name itself, it is the same object. Where it has not, a placeholder is enough: only type checkers
+look at these names.
 """
 
 from __future__ import annotations

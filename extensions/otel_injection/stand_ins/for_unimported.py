@@ -1,8 +1,8 @@
-"""What instrumentations name of a library's modules that the app has not imported, and may never import.
+"""Stands in for modules of a library that an instrumentation imports and the app has not imported yet.
 
-To import them on the app's behalf is more than it asked for, and may be too early: gevent patches what they are going
-to take from the standard library (``celery worker -P gevent``). Whoever asks for such a name is given what stands for
-it: nothing is an instance of it as long as its module is not there, and what is done with it is done with the original.
+Importing them on the app's behalf would be more than it asked for, and might be too early: gevent has yet to patch what
+they take from the standard library (``celery worker -P gevent``). Each name in such a module is a stand-in: nothing
+is an instance of it until the app has imported the module; then it acts as the original.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Name:
 
 
 class Module:
-    """Stands for a package of the app's, some modules of which may not be there; or for one of these."""
+    """Stands for a package of the app's, or for a module in it, that may not have been imported."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -1,7 +1,7 @@
 """Stands in for ``warnings`` in the private copies, by rewritten imports.
 
-What they would warn of is nothing that the app's people could change; where an app turns warnings into errors, it would
-end the app; and filters that they set would be the app's filters.
+The app's developers could not act on such a warning; where an app turns warnings into errors, one would end the app;
+and filters that private copies set would be the app's filters.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Declarative configuration: the file that ``OTEL_CONFIG_FILE`` names, in place of the other variables.
 
 See https://opentelemetry.io/docs/specs/otel/configuration/. The file is read when the app first imports something of
-OpenTelemetry, or something that is instrumented. One that is not usable as a whole means no telemetry, and one line
-that names the file, the place and the cause: half of what an operator wrote is nothing that he wrote.
+OpenTelemetry, or something that is instrumented. If any part of it is unusable, there is no telemetry, and one line
+names the file, the place and the cause: a part of a configuration is not what its author wanted.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _known: dict[str, File | Refused] = {}
 
 
 def path() -> str:
-    """Return the name of the file that is in force, empty if none is."""
+    """Return the name of the configuration file in force, "" if there is none."""
     return os.environ.get(CONFIG_FILE, "").strip()
 
 
 def load() -> File:
-    """Return what the file says; raise Refused, having said why in one line, if that is nothing to be used."""
+    """Return the configuration. If it is unusable, say why in one line and raise Refused."""
     name = path()
     known = _known.get(name)
     if known is None:

@@ -20,7 +20,7 @@ from yaml.reader import Reader
 from yaml.scanner import Scanner
 
 _NODES = 20_000
-"""Values of a document at most: a short one can stand for millions by its aliases."""
+"""The most values in a document: a short one can stand for millions by its aliases."""
 
 _REFERENCE = re.compile(r"\$\$|\$\{(?:env:)?([A-Za-z_]\w*)(?::-([^}\n]*))?\}|\$\{[^}\n]*\}", re.ASCII)
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -38,7 +38,7 @@ class DocumentError(Exception):
 
 
 class _Nodes(Reader, Scanner, Parser, Composer):
-    """Makes nodes of YAML; what is plain, and may be no text, has the tag ``?``."""
+    """Makes nodes of YAML; an unquoted value, which may be other than text, has the tag ``?``."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -59,7 +59,7 @@ class _Nodes(Reader, Scanner, Parser, Composer):
 
 
 class Document:
-    """What a text says: ``data``, and by place the ``lines``, counted from 1; JSON has none."""
+    """A parsed document: its ``data``, and the ``lines`` by place, counted from 1; for JSON there are none."""
 
     def __init__(self, text: str, *, is_json: bool, environ: Mapping[str, str] = os.environ) -> None:
         self.lines: dict[str, int] = {}

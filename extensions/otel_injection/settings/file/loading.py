@@ -1,4 +1,4 @@
-"""Reads the file and checks it against the schema; what it says becomes upstream's model of it."""
+"""Reads the file, checks it against the schema, and makes upstream's model of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from otel_injection.settings.file.documents import Document, DocumentError
 from otel_injection.settings.file.schema import problems
 
 _LARGEST = 200_000
-"""Bytes of a file at most; reading as much takes two seconds."""
+"""The most bytes of a file; reading that many takes two seconds."""
 _FORMATS = ("1", 1)
 """The major version that is known, and the newest minor one."""
 
@@ -28,9 +28,9 @@ _UNSUPPORTED = frozenset(
     trace_based scope_info_enabled resource_constant_labels translation_strategy log_level
     instrumentation/development.general""".split()  # noqa: SIM905
 )
-"""What the schema has and neither upstream's SDK nor ours does."""
+"""Parts of the schema that neither upstream's SDK nor this one implements."""
 
-# Private copies keep upstream's names, under which their annotations cannot be looked up.
+# The annotations of private copies cannot be resolved: their modules are not imported under upstream's names.
 _conversion.get_type_hints = partial(get_type_hints, globalns=vars(models))  # type: ignore[attr-defined]
 
 

@@ -1,7 +1,7 @@
 """Checks a document against the JSON schema of declarative configuration.
 
-Of JSON schema, that one uses little: this is all of it, and says the same as the package ``jsonschema``, which would
-bring compiled code, or four packages and 60 ms of imports (tests/unit/configuration/test_schema.py compares them).
+That schema uses few keywords of JSON schema, and all of them are here. The package ``jsonschema`` would bring compiled
+code, or four packages and 60 ms of imports; tests/unit/settings/file/test_schema.py compares the results.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ KEYWORDS = frozenset(
     """$ref additionalProperties enum exclusiveMinimum items maxProperties maximum minItems minProperties minimum oneOf
     properties required type""".split()  # noqa: SIM905
 )
-"""What is checked."""
+"""The keywords that are checked."""
 REMARKS = frozenset({"$defs", "$schema", "default", "description", "title"})
 
 _TYPES: dict[str, tuple[type, ...]] = {

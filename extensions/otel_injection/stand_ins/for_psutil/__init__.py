@@ -1,7 +1,7 @@
-"""What OpenTelemetry's packages use of ``psutil``, read from Linux' ``/proc`` in plain Python.
+"""Stands in for ``psutil``: what OpenTelemetry's packages use of it, read from Linux' ``/proc`` in plain Python.
 
-In the built tree ``import psutil`` of ``opentelemetry-instrumentation-system-metrics`` and of the SDK's detector of
-process resources leads here, since ``psutil`` has compiled parts: they are for one CPU and one libc.
+``psutil`` has compiled parts, which fit one CPU and one libc. In the built tree, ``import psutil`` of
+``opentelemetry-instrumentation-system-metrics`` and of the SDK's detector of process resources leads here.
 Names, fields, units and meaning are those of psutil 7.2; what those two packages do not use is not here. Where psutil
 differs on purpose, the function says so: mostly, what cannot be read is left out instead of raised, because an error
 in an observation ends up in the app's log at every export.

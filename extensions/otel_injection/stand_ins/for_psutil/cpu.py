@@ -61,7 +61,7 @@ def _times(ticks: list[bytes]) -> scputimes:
 def _share(before: scputimes, after: scputimes) -> scputimes:
     # Counters of idle time have been seen to go backwards.
     spent = scputimes(*(max(0.0, new - old) for old, new in zip(before, after, strict=True)))
-    total = sum(spent) - spent.guest - spent.guest_nice  # which stand in user and nice, too
+    total = sum(spent) - spent.guest - spent.guest_nice  # these are part of user and nice, too
     if total <= 0:
         return scputimes(*[0.0] * len(spent))
     return scputimes(*(min(round(100 * seconds / total, 1), 100.0) for seconds in spent))

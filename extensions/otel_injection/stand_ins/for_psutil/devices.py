@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 SECTOR = 512
-"""Bytes; the kernel counts in these whatever the disk has."""
+"""Bytes of a sector as the kernel counts them, whatever size the disk's own sectors have."""
 
 sdiskio = namedtuple(
     "sdiskio",
@@ -45,7 +45,7 @@ def disk_io_counters(perdisk: bool = False) -> Any:
     """
     found = {}
     for name, fields in _diskstats():
-        if perdisk or os.path.exists("/sys/block/" + name.replace("/", "!")):  # a partition's are in its disk's, too
+        if perdisk or os.path.exists("/sys/block/" + name.replace("/", "!")):  # a disk's include its partitions'
             found[name] = sdiskio(
                 read_count=fields[0],
                 read_merged_count=fields[1],
@@ -110,7 +110,7 @@ def _lines(path: str) -> list[str]:
 
 
 def _unwrap(kind: type, found: dict[str, Any]) -> None:
-    """Let counters go on that start again from 0: the kernel's smaller ones do, and a metric would see a restart."""
+    """Keep counters growing where the kernel's overflow to 0: a metric would take that for a restart."""
     for name, counters in found.items():
         before, added = _last.get((kind, name), (counters, [0] * len(counters)))
         for index, (old, new) in enumerate(zip(before, counters, strict=True)):

@@ -33,7 +33,7 @@ def virtual_memory() -> svmem:
     total, free = memory.get("MemTotal", 0), memory.get("MemFree", 0)
     cached = memory.get("Cached", 0) + memory.get("SReclaimable", 0)
     available = memory.get("MemAvailable", 0) or free + cached
-    if available > total:  # some containers tell of their own total, but of the host's cache
+    if available > total:  # some containers show their own total, but the host's cache
         available = free
     used = total - available
     return svmem(

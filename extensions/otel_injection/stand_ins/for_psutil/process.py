@@ -40,8 +40,8 @@ class Process:
     def cpu_percent(self) -> float:
         """Return the CPU time since the last call as a percentage of one CPU; 0 at the first call.
 
-        A call within a tenth of a second gets the last answer again: two metrics ask one after the other, and the
-        second would see nothing but the kernel's hundredths of a second.
+        A call within a tenth of a second gets the last answer again: two metrics ask one after the other, and between
+        them the kernel, which counts in hundredths of a second, counts nothing.
         """
         times = self.cpu_times()
         now, used = time.monotonic(), times.user + times.system
@@ -105,5 +105,5 @@ class Process:
             return file.read()
 
     def _path(self, name: str) -> str:
-        # By "self" it is the right one also where /proc belongs to another PID namespace, as the host's.
+        # "self" is right even where /proc is that of another PID namespace, such as the host's.
         return f"/proc/{'self' if self.pid == os.getpid() else self.pid}/{name}"
