@@ -12,6 +12,7 @@ import pytest
 from images.bytecode import tree
 from images.paths import ROOT
 from images.payload import index, ownership, triggers
+from otel_injection.instrumentations.adaptations import BY_NAME
 
 EXTENSIONS = ROOT / "extensions"
 MADE_BY_THE_BUILD = {"otel_injection._index", "otel_injection._names"}
@@ -92,6 +93,11 @@ def test_entry_points_of_ours_lead_to_what_they_name(group: str) -> None:
 
 def test_instrumentors_of_ours_are_there() -> None:
     assert [each for each in index.OWN_INSTRUMENTORS.values() if not resolves(each)] == []
+
+
+def test_what_adapts_an_instrumentation_is_there_and_belongs_to_one() -> None:
+    assert [each for each in BY_NAME.values() if not resolves(f"otel_injection.instrumentations.{each}")] == []
+    assert BY_NAME.keys() <= triggers.TRIGGERS.keys()
 
 
 def test_what_takes_the_place_of_other_modules_is_there() -> None:

@@ -13,8 +13,9 @@ _SETTERS = {"aiokafka": "AIOKafkaContextSetter", "confluent_kafka": "KafkaContex
 """The class that does so, by instrumentation."""
 
 
-def replace(name: str) -> None:
-    """Let a list hold the context of the newest message alone, once an instrumentation has acted."""
+def instrument(name: str, act: Callable[[], None]) -> None:
+    """Let one of the instrumentations act, and have a list hold the context of the newest message alone."""
+    act()
     from opentelemetry import instrumentation
 
     utils = sys.modules.get(f"{instrumentation.__name__}.{name}.utils")

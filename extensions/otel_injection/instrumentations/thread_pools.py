@@ -6,6 +6,7 @@ Servers such as gunicorn's ``gthread`` give each request to a pool.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from concurrent import futures
 from functools import wraps
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 from otel_injection import ours, report
 
 
-def shorten() -> None:
-    """Replace the wrapper that the threading instrumentation has put around ``ThreadPoolExecutor.submit``."""
+def instrument(_name: str, act: Callable[[], None]) -> None:
+    """Let the threading instrumentation act, and replace its wrapper around ``ThreadPoolExecutor.submit``."""
+    act()
     try:
         wrapper = vars(futures.ThreadPoolExecutor).get("submit")
         if getattr(wrapper, "_self_wrapper", None) is not None:

@@ -17,8 +17,7 @@ from otel_injection.instrumentations import thread_pools
 def shortened() -> Iterator[None]:
     """The instrumentation's wrapper, replaced by the shorter one."""
     original = ThreadPoolExecutor.submit
-    ThreadingInstrumentor().instrument()
-    thread_pools.shorten()
+    thread_pools.instrument("threading", ThreadingInstrumentor().instrument)
     try:
         yield
     finally:
@@ -62,5 +61,5 @@ def test_the_method_looks_like_the_librarys() -> None:
 
 def test_what_the_instrumentation_has_not_wrapped_stays() -> None:
     before = ThreadPoolExecutor.submit
-    thread_pools.shorten()
+    thread_pools.instrument("threading", lambda: None)
     assert ThreadPoolExecutor.submit is before
