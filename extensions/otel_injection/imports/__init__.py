@@ -1,1 +1,1 @@
-"""What an import of the app sets off: hooks, look-ups of entry points, the choice of an API copy."""
+"""Acts on imports of the app: runs hooks, answers look-ups of entry points, chooses the copy of the API."""

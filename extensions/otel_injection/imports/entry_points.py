@@ -41,7 +41,7 @@ def _answering(original: Callable[..., Any], entry_point: Any, collection: Any) 
             return collection(own + [each for each in found if each.name not in known])
         instead = None if found else _INSTEAD.get(params.get("group", ""))
         if instead is not None:
-            # The look-up is made while the app imports OpenTelemetry's API: nothing found would be the app's error.
+            # The app's import of OpenTelemetry's API makes this look-up, and would fail if nothing were found.
             target = instead(name, known, lambda each: bool(list(original(group=params["group"], name=each))))
             return collection([entry_point(name, target, params["group"])])
         return collection(found)
@@ -51,7 +51,7 @@ def _answering(original: Callable[..., Any], entry_point: Any, collection: Any) 
 
 
 def _propagator(name: str, known: Collection[str], is_the_apps: Callable[[str], bool]) -> str:
-    """Return what stands for an unknown propagator: nothing, or the usual ones if there would be none at all."""
+    """Return a propagator in place of an unknown one: one that does nothing, or the usual ones if it is alone."""
     names = [each.strip() for each in os.environ.get("OTEL_PROPAGATORS", "").split(",")]
     left = [each for each in names if each in known or each.lower() == "none" or (each and is_the_apps(each))]
     if name and not file.path():
@@ -67,4 +67,4 @@ def _context(name: str, known: Mapping[str, str], _is_the_apps: object) -> str:
 
 
 _INSTEAD: dict[str, Any] = {"opentelemetry_propagator": _propagator, "opentelemetry_context": _context}
-"""By group, what gives the target for a name that nothing answers to."""
+"""By group: a function that returns a target for an unknown name."""

@@ -1,11 +1,11 @@
 """Runs functions when the app imports a module: before its code and after.
 
-``start.Finder`` stands in front of ``sys.meta_path`` and asks here for modules that are waited for. Nothing is found
-here: the other finders find, and the loader they found reports the end of the module's execution. Loader, spec and
-module stay the app's.
+``start.Finder`` is first on ``sys.meta_path`` and calls ``find`` here for modules that are waited for. ``find`` asks
+the other finders, and has the loader that they give report the end of the module's execution. Loader, spec and module
+stay the app's.
 
-What waits from the start is a table made at build time, ``_names.AFTER``: by module, functions of ours as
-``module:function``. They are imported when they are called, with the module and its name.
+A table made at build time, ``_names.AFTER``, says what waits from the start: by module, functions of ours as
+``module:function``. Each is imported when it is called, with the module and its name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 FIRST_TELEMETRY = "otel_injection:first_telemetry"
-"""An event of the table that is no import: the first instrumentation acts, or the SDK is set up."""
+"""An event in the table that is no import: the first instrumentation acts, or the SDK is set up."""
 
 _before: dict[str, list[Callable[[], None]]] = {}
 _after: dict[str, list[Callable[[Any], None]]] = {}
@@ -57,7 +57,7 @@ def before(name: str, action: Callable[[], None]) -> None:
 
 
 def catch_up(names: Iterable[str]) -> None:
-    """Act for modules that have been executed before anything waited for them."""
+    """Run the hooks of modules that were executed before anything waited for them."""
     if "opentelemetry" in names:
         _share_api()
     for name in sorted(names):
@@ -65,9 +65,9 @@ def catch_up(names: Iterable[str]) -> None:
 
 
 def happened(event: str) -> None:
-    """Act on an event that is no import, the first time that it happens in this process or one that it was forked from.
+    """Run the hooks of an event that is no import, the first time that it happens in this process or in its parent.
 
-    It does not happen where nothing waits for it: where the payload has been found damaged.
+    It counts as not happened where nothing waits for it, because the payload has been found damaged.
     """
     if event in _happened or event not in NAMES:
         return
@@ -78,7 +78,7 @@ def happened(event: str) -> None:
 
 
 def interrupted(name: str) -> None:
-    """Forget that a module is being executed: the thread that did is not in this child of a fork."""
+    """Forget, in a child of a fork, that a module is being executed: the thread that executed it is not there."""
     _running.discard(name)
     _postponed.pop(name, None)
 
@@ -90,12 +90,12 @@ def _ancestors(name: str) -> list[str]:
 
 
 def _is_complete(name: str) -> bool:
-    """Return whether a module and the packages that hold it are not being executed."""
+    """Return whether the execution of a module, and of the packages that hold it, has ended."""
     return name not in _running and _running.isdisjoint(_ancestors(name))
 
 
 def _finished(name: str, module: Any) -> None:
-    """Act on the end of a module's execution, and of those that waited for it."""
+    """Run the hooks of a module whose execution has ended, and of the modules in it that waited for this."""
     for package in _ancestors(name):
         if package in _running:  # its names are not bound yet
             _postponed.setdefault(package, []).append(name)
@@ -117,7 +117,7 @@ def _run(name: str, action: Callable[..., None], *arguments: Any) -> None:
         action(*arguments)
     except ours() as error:
         reason = f"{type(error).__name__}: {error}"
-        report.say(f"'{name}' is not instrumented: {reason}", kind=f"hook {reason}")  # the same may stop several
+        report.say(f"'{name}' is not instrumented: {reason}", kind=f"hook {reason}")  # one reason may hold for several
 
 
 def _act(name: str, module: Any) -> None:
@@ -129,7 +129,7 @@ def _act(name: str, module: Any) -> None:
         except ours() as error:
             give_up(error)
             report.debug(f"'{name}': {path} cannot be imported: {type(error).__name__}: {error}")
-            if not NAMES:  # given up
+            if not NAMES:  # the payload has been found damaged
                 return
         else:
             _run(name, getattr(sys.modules[f"otel_injection.{path}"], function), module, name)
@@ -170,7 +170,7 @@ def _find(fullname: str, path: Any, target: Any) -> Any:
         if not is_finder(finder):
             find = getattr(finder, "find_spec", None)
             if find is None and hasattr(finder, "find_module"):
-                return None  # Python before 3.12 asks it in its own way, and the others after it
+                return None  # has no find_spec: Python before 3.12 asks it itself, then the others
             spec = find(fullname, path, target) if find is not None else None
             if spec is not None:
                 return spec
@@ -178,9 +178,9 @@ def _find(fullname: str, path: Any, target: Any) -> Any:
 
 
 def _watch(loader: Any, name: str) -> None:
-    """Have a loader report the execution of a module; it may be shared by many modules, as a zip archive's is."""
+    """Have a loader report the execution of one module; many modules may share a loader, as in a zip archive."""
     if isinstance(loader, type) or not hasattr(loader, "exec_module"):
-        return  # built in, or of an old kind
+        return  # a built-in module, or a loader without exec_module
     executing: Any = getattr(loader, "__dict__", {}).get("exec_module")
     if not hasattr(executing, "_watched"):
         executing = _reporting(loader, loader.exec_module)

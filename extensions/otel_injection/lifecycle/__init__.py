@@ -1,1 +1,1 @@
-"""Where processes are born and where they die: one module per kind."""
+"""Notices how processes begin and end, one module for each kind: forks, servers, signals, the end."""

@@ -1,4 +1,4 @@
-"""Keeps files of ours out of the app's way: its own files have the numbers that they have without us."""
+"""Gives files of ours high numbers, so that the app's own files get the numbers that they get without us."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LOWEST = 200
 
 
 def out_of_the_way(socket: Any) -> Any:
-    """Return a socket under a high number in its place: the low ones are those that an app counts on, or closes."""
+    """Return the same socket under a high number: apps count on low ones, or close them."""
     try:
         import fcntl
 

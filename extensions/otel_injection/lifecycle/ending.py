@@ -30,10 +30,10 @@ def flush() -> None:
 
 
 def _end_by_signal() -> None:
-    """Have Python end by SIGINT, as it is about to, so that a shell learns of it.
+    """Have Python end by SIGINT where a KeyboardInterrupt ends it, so that a shell learns of it.
 
-    Any code that is compiled and run from text, such as that of a named tuple, makes Python forget it. This does, too,
-    and then reminds it.
+    Python notes that it is to end so, and forgets it when any code is compiled and run from text, as for a named tuple.
+    Raising KeyboardInterrupt in such code has Python note it again.
     """
     try:
         exec("raise KeyboardInterrupt")  # noqa: S102

@@ -1,7 +1,7 @@
-"""What happens to a process, and what is to be done then.
+"""The events in the life of a process, for which others register functions.
 
-The modules of this folder notice it. What acts on it, such as the SDK, is above this folder and registers here. A
-process that has imported nothing of that kind has nothing to do.
+The modules of this folder notice the events and tell of them. What acts on them, such as the SDK, is above this folder
+and registers here; where it was never imported, nothing is done.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Event:
-    """Something that happens to a process; ``backwards``: what was registered last acts first, as with ``atexit``."""
+    """An event; ``backwards``: the function that was registered last is called first, as by ``atexit``."""
 
     def __init__(self, name: str, *, backwards: bool = False) -> None:
         self._name = name
@@ -23,15 +23,15 @@ class Event:
         self._actions: list[Callable[..., Any]] = []
 
     def register(self, action: Callable[..., Any]) -> None:
-        """Call ``action`` whenever this happens, with what is told of it."""
+        """Call ``action`` each time this happens, with the arguments of ``tell``."""
         self._actions.append(action)
 
     def actions(self) -> list[Callable[..., Any]]:
-        """Return what is registered, in the order in which it is to act."""
+        """Return the registered functions in the order in which they are called."""
         return self._actions[::-1] if self._backwards else self._actions[:]
 
     def tell(self, *arguments: Any) -> None:
-        """Let everything act; what one of them raises is kept from the app and from the others."""
+        """Call the registered functions; what one raises reaches neither the app nor the others."""
         for action in self.actions():
             try:
                 action(*arguments)
@@ -54,10 +54,10 @@ begins_to_supervise = Event("begins to supervise")
 """From now on the process only starts and watches others."""
 
 sdk_is_set_up = Event("the SDK is set up")
-"""Told with its state (``sdk.assembled.State``)."""
+"""Functions are called with the SDK (``sdk.assembled.State``)."""
 
 signalled = Event("signalled")
-"""A signal that ends the process has come; told ``False`` if the process has outlived it."""
+"""A signal that ends the process has come; functions are called with ``False`` if the process has outlived it."""
 about_to_go = Event("about to go")
 """The process is about to be replaced by another program or to be killed; its threads go on until then."""
 about_to_end = Event("about to end")

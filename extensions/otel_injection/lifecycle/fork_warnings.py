@@ -1,7 +1,7 @@
-"""Python's warning of a fork beside threads, where these are ours alone (3.12 and later).
+"""Hides Python's warning of a fork beside threads (3.12 and later) where all of the threads are ours.
 
-A thread that is exporting to a slow collector does not end within the moment that a fork waits for it. Python would
-warn the app of threads that it has never started, and turn the warning into an error where the app asks for that.
+A fork waits only a moment for our threads to stop, and one that exports to a slow collector takes longer. Python would
+then warn the app of threads that it has never started, or raise an error where the app turns warnings into errors.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _FILTER: Any = ("ignore", re.compile("This process .* is multi-threaded"), Depre
 
 
 def hush() -> None:
-    """Have the warning passed over until ``restore`` if all other threads are ours.
+    """Hide the warning until ``restore`` is called, if all other threads are ours.
 
-    The filter is put in place by hand: ``filterwarnings`` makes Python forget of each warning that it has been shown.
+    The filter is inserted by hand: after ``filterwarnings`` Python shows the app's other warnings once more.
     """
     restore()
     if own_threads.are_all():
@@ -26,6 +26,6 @@ def hush() -> None:
 
 
 def restore() -> None:
-    """Take that back."""
+    """Show the warning again."""
     if _FILTER in warnings.filters:
         warnings.filters.remove(_FILTER)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A fork: no thread of ours runs beside it, and the child starts with an SDK of its own, at its first use."""
+"""Stops our threads for a fork; the child sets up an SDK of its own at its first telemetry."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def start_anew() -> None:
 
 
 def before() -> None:
-    """Stop what must not run beside a fork."""
+    """Stop our threads before a fork."""
     events.before_fork.tell()
     if own_threads.numbers:
         _warn_of_the_apps_threads_alone()
 
 
 def after_in_parent() -> None:
-    """Let it go on."""
+    """Start our threads again, in the parent."""
     if not _returning:
         _go_on()
 
@@ -117,8 +117,8 @@ def _restore_warnings() -> None:
 def _release_imports() -> None:
     """Let the child import anew what another thread of the parent was importing at the fork.
 
-    Nobody is left to finish it: the import system would wait for ever. Without us, few apps import anything in a
-    thread; with us, the first span does.
+    The thread that was importing is not in the child, and the import system would wait for it for ever. Few apps import
+    anything in a thread, but with us the first span there does.
     """
     importing = sys.modules["_frozen_importlib"]
     this = get_ident()
@@ -129,4 +129,4 @@ def _release_imports() -> None:
             hooks.interrupted(name)
             if getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False):
                 for each in [each for each in sys.modules if each == name or each.startswith(f"{name}.")]:
-                    del sys.modules[each]  # a package's modules as well: they are to be names in it again
+                    del sys.modules[each]  # its modules too: they must become attributes of the new package

@@ -1,12 +1,13 @@
-"""gevent and eventlet: where they replace threads, ours stop before and start anew after, as what they make of them.
+"""gevent and eventlet: our threads stop before patching and restart as greenlets.
 
-A thread that was started before ends in a traceback, and a greenlet that waits for a lock of before stops all others.
+A thread that was started before patching would end in a traceback, and a greenlet that waits for a lock made before it
+would stop all other greenlets.
 """
 
 from __future__ import annotations
 
 import sys
-from _thread import allocate_lock, start_new_thread  # as they are before
+from _thread import allocate_lock, start_new_thread  # the originals, before patching
 
 from otel_injection.lifecycle import events
 

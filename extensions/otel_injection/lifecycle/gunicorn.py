@@ -38,9 +38,9 @@ def hook(base: Any, _name: str) -> None:
 def hook_arbiter(arbiter: Any, _name: str) -> None:
     """Let a worker that gets SIGTERM while it boots end.
 
-    Until it has handlers of its own it has the master's, which only note the signal: nobody looks, and the master waits
-    30 seconds for that worker. Without us that takes the worker some milliseconds. Its first log record, for which it
-    sets its SDK up, makes them ten times as many.
+    Until a worker has set its own handlers it has the master's, which only note the signal for the master's loop. A
+    SIGTERM in these moments is lost, and the master waits 30 seconds for the worker. Without us the moments are some
+    milliseconds long; setting up the SDK for the worker's first log record makes them ten times as long.
     """
     spawn_worker = arbiter.Arbiter.spawn_worker
     spawning: list[int] = []

@@ -13,5 +13,5 @@ _LAST = -1000
 
 
 def hook(util: Any, _name: str = "") -> None:
-    """Register the flush in every child: its registry of finalizers is emptied before its after-fork hooks run."""
+    """Register the flush in every child, by an after-fork hook: a child begins with an empty list of finalizers."""
     util.register_after_fork(hook, lambda _hook: util.Finalize(None, ending.flush, exitpriority=_LAST))

@@ -34,8 +34,8 @@ _CODE = {
 class Handler:
     """A handler that writes to ``fd``.
 
-    OSError, ImportError, KeyError: this system has no place for one: no ``_ctypes``, another processor, or no memory
-    that may be executed.
+    Making one raises OSError, ImportError or KeyError where it cannot work: without ``_ctypes``, on another processor,
+    or where memory may not be executed.
     """
 
     def __init__(self, fd: int) -> None:
@@ -43,7 +43,7 @@ class Handler:
 
         if fd > 0xFFFF:
             raise OSError(f"file descriptor {fd} is too large")
-        if "_ctypes" not in sys.modules:  # newer ones make a callback, for which newer releases of libffi keep a file
+        if "_ctypes" not in sys.modules:  # importing it may open a file for good, in newer releases with libffi
             descriptors.opening_out_of_the_way(fd, lambda: __import__("_ctypes"))
         import _ctypes  # ctypes itself takes longer to import, and is not needed
 

@@ -1,7 +1,7 @@
-"""Ways to leave a process that run no ``atexit`` functions: what is buffered is sent first.
+"""Sends what is buffered before ``os._exit`` and ``os.exec*``, which run no ``atexit`` functions.
 
-They are replaced when the SDK is set up: a process without one leaves as without us. Nothing written in Python stands
-between the app and the originals: what they raise, and what is raised while they run, has no frame of ours.
+The functions are replaced when the SDK is set up; in a process without one they stay the originals. The interpreter
+calls the original itself, after ours: tracebacks of what it raises have no frame of ours.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ def replace(name: str, make: Callable[[Any], Any]) -> None:
 
 
 class _After:
-    """A function that is called after another one, by the interpreter itself: it asks for ``__call__``, then calls."""
+    """Calls ``first``, then has the interpreter call the original.
+
+    The interpreter looks ``__call__`` up, which calls ``first`` and returns the original, and then calls that.
+    """
 
     def __init__(self, first: Callable[[], None], original: Any) -> None:
         self._first = first
@@ -60,7 +63,10 @@ class _After:
 
 
 def _hook_signal(module: Any) -> None:
-    """Learn of ``signal.signal``, which hands what it returns to a helper: the disposition may be the default again."""
+    """Notice calls of ``signal.signal``, after which a disposition may be the default one again.
+
+    It passes its result through a helper of the module, which is replaced.
+    """
     to_enum = module._int_to_enum
 
     def _int_to_enum(value: Any, enumeration: Any) -> Any:

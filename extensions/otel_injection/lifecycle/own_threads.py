@@ -1,8 +1,8 @@
-"""Threads of ours, which are not the app's: it does not see them, and no signal that is meant for it reaches them.
+"""Starts threads that the app does not see and that none of its signals reach.
 
-They are none of ``threading``: an app waits until ``active_count()`` is 1, or joins all of ``enumerate()``, and ours
-end with the process alone. And all signals are blocked in them from their start: what the app has blocked in its own
-threads, to wait for it, would otherwise be delivered to one of ours and end the process.
+``threading`` does not list them: an app may wait until ``active_count()`` is 1, or join all of ``enumerate()``, while
+our threads end only with the process. All signals are blocked in them from their start: a signal that the app has
+blocked in its own threads, to wait for it, would otherwise be delivered to one of ours and end the process.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ WARNED_OF = sys.version_info >= (3, 12)
 """Whether this Python warns of a fork beside threads, so that it must be known which are ours."""
 
 numbers: set[int] = set()
-"""What the system calls those that there may be: what has ended is taken out by ``are_all``."""
+"""The system's numbers of our threads; ``are_all`` removes those that have ended."""
 
 _running: dict[int, Thread] = {}
-"""Those of ``Thread``, by what Python calls them."""
+"""The running instances of ``Thread``, by Python's identifier."""
 
 
 def add(number: int) -> None:
-    """Note a thread of ours, if this Python warns of those."""
+    """Note the current thread as ours, if this Python warns of forks beside threads."""
     if WARNED_OF:
         numbers.add(number)
 
@@ -43,11 +43,11 @@ def are_all() -> bool:
 
 
 def start_deaf(start: Callable[..., int], function: Callable[..., Any]) -> int:
-    """Start a thread by ``_thread.start_new_thread``, or what stands for it, with all signals blocked."""
+    """Start a thread with all signals blocked, by ``_thread.start_new_thread`` or its replacement by gevent."""
     import _signal  # type: ignore[import-not-found] # built in; what the app's signal module is made of
 
-    # Each of these lets the app's handlers run, and one of them may raise: what is open now is known before anything is
-    # changed, and is open again whatever happens.
+    # The app's signal handlers may run, and raise, in each of these lines: the mask is read before it is changed, and
+    # restored whatever happens.
     mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
     try:
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
@@ -60,7 +60,7 @@ class Thread:
     """Stands for ``threading.Thread`` where the SDK makes one; gevent and eventlet make a greenlet of it."""
 
     def __init__(self, *, name: str = "", target: Callable[[], None], daemon: bool = True) -> None:
-        del daemon  # all of them are
+        del daemon  # all of our threads are daemons
         self.name = name
         self.ident: int | None = None
         self.native_id = 0
@@ -69,7 +69,7 @@ class Thread:
         self._ended = _thread.allocate_lock()
 
     def start(self) -> None:
-        """Start it; RuntimeError where there can be none."""
+        """Start the thread; raises RuntimeError if no thread can be started."""
         self._ended.acquire()
         self._alive = True
         try:
@@ -110,14 +110,14 @@ def current() -> Thread | None:
 
 
 def stay_unseen() -> None:
-    """Have ``threading`` forget this thread: it takes note of each that asks for its own, as logging does."""
+    """Have ``threading`` forget this thread: it lists each thread that calls ``current_thread``, as logging does."""
     threading = sys.modules.get("threading")
     try:
         if threading is not None:
             this = _thread.get_ident()
             if type(threading._active.get(this)) is threading._DummyThread:
                 threading._active.pop(this, None)
-    except ours(Exception) as error:  # another Python, whose module has other names
+    except ours(Exception) as error:  # a Python whose threading module has other names
         report.debug(f"threads: {type(error).__name__}: {error}")
 
 

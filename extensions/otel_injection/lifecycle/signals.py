@@ -1,7 +1,7 @@
 """SIGTERM and SIGINT where nobody handles them: what is buffered is sent, then the process ends by the signal.
 
-Python issue 4813. The disposition that Python knows of stays the default one, and a handler that the app sets takes the
-place of ours. A thread waits for the signal, so that it is of no matter where the main thread is.
+Python issue 4813. ``signal.getsignal`` still says that the disposition is the default one, and a handler that the app
+sets takes the place of ours. A thread waits for the signal, so that it does not matter what the main thread does.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Watch:
     """The handler, the pair of sockets that it writes to, and the thread that reads them."""
 
     def __init__(self) -> None:
-        import _socket  # what is beneath Python's sockets, so that gevent's do not take its place
+        import _socket  # the module beneath socket, which gevent does not replace
 
         from otel_injection.lifecycle.native_handler import Handler
 
@@ -52,13 +52,13 @@ class _Watch:
         self._thread = 0
 
     def start(self) -> None:
-        """Handle the signals that nobody else does; the thread is there as long as there have been such."""
+        """Handle the signals whose disposition is the default one; without any such signal, start no thread."""
         for signum in _SIGNALS:
             if self.handler.set(signum) and self._ended.acquire(blocking=False):
                 self._thread = 0
                 try:
                     start_deaf(start_new_thread, self._run)
-                except BaseException:  # there can be no more threads: nobody would learn of the signal
+                except BaseException:  # no thread can be started: nothing would act on the signal
                     self._ended.release()
                     self.reset()
                     raise
@@ -68,7 +68,7 @@ class _Watch:
             self.handler.reset(signum)
 
     def stop(self, timeout: float) -> None:
-        """Restore what was, and end the thread; one that has met a signal ends the process instead."""
+        """Restore the dispositions and end the thread, unless a signal has come: then the thread ends the process."""
         self.reset()
         if self._ended.acquire(blocking=False):  # there is none
             self._ended.release()
@@ -79,13 +79,13 @@ class _Watch:
             return
         if self._ended.acquire(timeout=timeout):
             self._ended.release()
-        # For Python 3.12, which asks the system for the number of threads, it has ended only when it is gone there too.
+        # Python 3.12 asks the system for the number of threads: wait until this one is gone there too.
         deadline = time.monotonic() + min(timeout, _PATIENCE)
         while os.path.exists(f"/proc/self/task/{self._thread}") and time.monotonic() < deadline:
             time.sleep(0.0002)
 
     def close(self) -> None:
-        """Let go, in a child, of what is the parent's."""
+        """Close, in a child, the sockets that are the parent's."""
         self.reset()
         self._reading.close()
         self._writing.close()
@@ -104,7 +104,7 @@ class _Watch:
                 sender = int.from_bytes(credentials[0][2][:4], sys.byteorder)
                 if sender == os.getpid():
                     self._end(byte[0])
-                else:  # a child, forked by C code that runs no hooks of Python's, which has met this handler
+                else:  # the signal came to a child that C code has forked, without Python's fork hooks
                     os.kill(sender, 9)
         except BaseException as error:
             self.reset()
@@ -131,9 +131,9 @@ class _Watch:
             report.debug(f"signals: {type(error).__name__}: {error}")
         self.handler.reset(signum)
         os.kill(os.getpid(), signum)
-        sent.acquire(timeout=0.1)  # a pause; gevent's would be that of another hub
+        sent.acquire(timeout=0.1)  # a pause: gevent's sleep would switch to another hub
         events.signalled.tell(False)
-        self.handler.set(signum)  # still there: process 1 of a container, for which the default is to do nothing
+        self.handler.set(signum)  # process 1 of a container: the default disposition does not end it
 
 
 def watch() -> None:
@@ -142,7 +142,7 @@ def watch() -> None:
     try:
         if _watch is not None and _watch.pid != os.getpid():
             forget()
-        if supervisors.supervises():  # which has handlers of its own, or will have
+        if supervisors.supervises():  # it sets handlers of its own
             end()
             return
         if _watch is None:
@@ -159,7 +159,7 @@ def _all_set() -> bool:
 
 
 def pause() -> None:
-    """Stop for a fork: the child must not meet a handler that tells the parent."""
+    """Stop for a fork: a handler in the child would write to the parent's socket."""
     if _watch is not None and _watch.pid == os.getpid():
         _watch.stop(_PATIENCE)
 
@@ -171,7 +171,7 @@ def go_on() -> None:
 
 
 def forget() -> None:
-    """Give up what is the parent's, in a child."""
+    """Drop, in a child, what belongs to the parent."""
     global _watch
     watch, _watch = _watch, None
     if watch is not None:
@@ -179,7 +179,7 @@ def forget() -> None:
 
 
 def end() -> None:
-    """Stop at the end of the process; where a signal has been met already, the process ends here."""
+    """Stop at the end of the process; if a signal has come already, the process ends here."""
     global _watch
     watch, _watch = _watch, None
     if watch is not None and watch.pid == os.getpid():
@@ -194,7 +194,7 @@ def set_again() -> None:
 
 
 def _start(work: Callable[[], None]) -> None:
-    """Run a function in a thread; here, where there can be none any more: Python is ending."""
+    """Run a function in a thread, or in this one while Python is ending and starts no threads."""
     try:
         start_deaf(start_new_thread, work)
     except RuntimeError:

@@ -1,7 +1,7 @@
-"""Processes that start and watch others and serve nothing: they hold no export thread and no connection.
+"""Notices processes that start and watch others and serve nothing themselves, such as gunicorn's master.
 
-Gunicorn's master and those like it. What they record, such as gunicorn's own log, is exported; see
-``sdk.idle_threads``.
+They hold no export thread and no connection. What they record, such as gunicorn's own log, is exported all the same;
+see ``sdk.idle_threads``.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ _BEGINNINGS = {
     "uvicorn.supervisors.basereload": ("BaseReload", "run"),
     "uvicorn.supervisors.multiprocess": ("Multiprocess", "run"),
 }
-"""By module, the class and the method by which a process becomes such a one."""
+"""By module: the class and the method that make a process a supervisor."""
 
 _pid = 0
 
 
 def supervises() -> bool:
-    """Return whether this process only supervises others; its children do not."""
+    """Return whether this process is a supervisor; False in its children."""
     return _pid == os.getpid() or uwsgi.is_master()
 
 
 def begin() -> None:
-    """Let this process, from now on, be one that only supervises others."""
+    """Make this process a supervisor."""
     global _pid
     _pid = os.getpid()
     events.begins_to_supervise.tell()
 
 
 def hook(module: Any, name: str) -> None:
-    """Set the hook in what supervises."""
+    """Put the hook around the method of a supervisor's class."""
     of, method = _BEGINNINGS[name]
     kind = getattr(module, of)
     original = getattr(kind, method)

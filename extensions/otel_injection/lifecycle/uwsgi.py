@@ -1,4 +1,4 @@
-"""uWSGI: it forks in C, and ends a worker by a signal handler in C, which a worker that is busy does not survive.
+"""uWSGI forks in C, and ends a worker by a signal handler in C that runs nothing of Python's.
 
 ``--die-on-term``, and every way to stop it at once, sends SIGINT to the workers. Where threads of Python run
 (``--enable-threads``, ``--threads``), the handler of ``signals`` takes the place of uWSGI's until all is sent.
@@ -28,7 +28,7 @@ def is_master() -> bool:
 
 
 def owns(handler: int) -> bool:
-    """Return whether a signal handler, by its address, is uWSGI's, and may be replaced for a moment."""
+    """Return whether the signal handler at an address is uWSGI's, and may be replaced for a moment."""
     return handler > 1 and _module() is not None and _has_threads() and "uwsgi" in _file_of(handler)
 
 

@@ -38,9 +38,9 @@ _idle: dict[tuple[Any, ...], Any] = {}
 def exchange(
     make: Callable[[Settings, Deadline], _Kind], settings: Settings, deadline: Deadline, use: Callable[[_Kind], _Answer]
 ) -> _Answer:
-    """Return what ``use`` returns for a connection: the idle one of this kind, or a new one.
+    """Return the result of ``use`` for a connection: the idle one of this kind, or a new one.
 
-    Where the server did not begin with the request, it is made once more, on a new connection.
+    If the server has not begun with the request, ``use`` is called once more, with a new connection.
     """
     for last in (False, True):
         deadline.left()
@@ -62,7 +62,7 @@ def exchange(
 
 
 def take(make: Callable[[Settings, Deadline], _Kind], settings: Settings) -> _Kind | None:
-    """Return the idle connection of this kind, which is the caller's then; None if there is none."""
+    """Take the idle connection of this kind out of the store; None if there is none."""
     connection: _Kind | None = _idle.pop(_key(make, settings), None)
     if connection is not None and (connection.pid != os.getpid() or not connection.alive()):
         connection.close()
@@ -71,7 +71,7 @@ def take(make: Callable[[Settings, Deadline], _Kind], settings: Settings) -> _Ki
 
 
 def _give(make: Callable[..., Any], settings: Settings, connection: Connection) -> None:
-    """Keep a connection for the next export, or close it if that cannot be or another is kept already."""
+    """Keep a connection for the next export; close it if it cannot be kept or another one is kept already."""
     if (
         not connection.reusable
         or _belongs_to_its_thread()

@@ -1,7 +1,7 @@
-"""How long an export may take: everything that blocks does so in short slices, and looks at the clock in between.
+"""Limits how long an export may take: everything that blocks does so in short slices, and checks the clock in between.
 
-So a deadline can be pulled nearer, from another thread, while a request or a pause is under way, and no socket is
-touched by any thread but the one that uses it.
+So another thread can shorten the deadline while a request or a pause is under way, without touching a socket that this
+thread uses.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Deadline:
         return min(_SLICE, self.left())
 
     def share(self, count: int) -> Deadline:
-        """Return a deadline for the first of ``count`` steps that have what is left between them."""
+        """Return a deadline for the first of ``count`` steps that share the time left."""
         share = Deadline(self.left() / count, self._limit)
         share.doing = self.doing
         return share

@@ -32,10 +32,10 @@ _VALUE = tag(2, LEN)
 
 _keys: dict[str, bytes] = {}
 _met: dict[str, int] = {}
-"""How many texts of an attribute are kept: not more of those that differ each time, such as a path."""
+"""By attribute: how many of its texts are kept. A limit keeps those that differ each time, such as paths, few."""
 _VALUES_KEPT = 50
 _fields: dict[bytes, dict[tuple[str, Any], bytes]] = {}
-"""By the field's tag, encoded attributes with texts for values: these equal nothing that is encoded otherwise."""
+"""By the field's tag: encoded attributes. Texts alone are kept: as keys, 1 and True would be the same."""
 
 
 def attributes(field_tag: bytes, values: Mapping[str, Any] | None) -> bytes:
@@ -101,7 +101,7 @@ def request(
     for owner, origin, item in items:
         try:
             encoded = encode(item)
-        except Exception as error:  # one bad item must not cost the others
+        except Exception as error:  # the other items are still sent
             skip(error)
             continue
         key = (id(owner), id(origin))
@@ -136,7 +136,7 @@ _objects: dict[int, tuple[object, bytes]] = {}
 
 
 def _kept(value: object, encode: Callable[[], bytes]) -> bytes:
-    """Return what was encoded before for this very object; the reference kept with it makes its id its own."""
+    """Return what was encoded before for this very object; it is kept alive, so that no other gets its id."""
     entry = _objects.get(id(value))
     if entry is None or entry[0] is not value:
         if len(_objects) >= _OBJECTS_KEPT:

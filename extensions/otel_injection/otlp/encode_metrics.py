@@ -214,7 +214,7 @@ def _value(int_tag: bytes, double_tag: bytes, value: float) -> bytes:
 
 
 def _optional(field_tag: bytes, value: float | None) -> bytes:
-    """Return a field that has a presence of its own: written also for 0."""
+    """Return a field with explicit presence (``optional``), which is written for 0 too."""
     return b"" if value is None else field_tag + double(value)
 
 

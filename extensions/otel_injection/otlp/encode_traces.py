@@ -72,7 +72,7 @@ def _encoded(span: ReadableSpan) -> bytes:
 
 
 def _is_plain(kind: type) -> bool:
-    """Return whether the properties of spans of a class are the SDK's, and its attributes what they are read from."""
+    """Return whether the fields of a class's spans can be read directly: its properties are the SDK's own."""
     return kind.get_span_context in _OF_CONTEXT and all(  # type: ignore[attr-defined]
         getattr(kind, each, None) is getattr(ReadableSpan, each)
         for each in (
@@ -83,7 +83,7 @@ def _is_plain(kind: type) -> bool:
 
 
 def _plain_span(span: Any) -> bytes:
-    """Return what ``_span`` does for spans that have but attributes, as most do."""
+    """Return the same as ``_span``, for spans without events and links, as most are."""
     context, attributes, status = span._context, span._attributes, span._status
     start, end = span._start_time, span._end_time
     if (

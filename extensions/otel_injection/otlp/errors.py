@@ -1,4 +1,4 @@
-"""Why there is no answer, where no error of Python's says it."""
+"""Errors of a server or a protocol for which Python has no class."""
 
 from __future__ import annotations
 

@@ -25,14 +25,14 @@ _DEFAULT_ENDPOINTS = {"http/protobuf": default("OTEL_EXPORTER_OTLP_ENDPOINT"), "
 _DEFAULT_PROTOCOL = default("OTEL_EXPORTER_OTLP_PROTOCOL")
 _DEFAULT_TIMEOUT = float(default("OTEL_EXPORTER_OTLP_TIMEOUT"))
 _LONG = 1e9
-"""Seconds that stand for no limit."""
+"""Seconds that mean "no limit"."""
 _DEFAULT_COMPRESSION = default("OTEL_EXPORTER_OTLP_COMPRESSION")
 _COMPRESSIONS = ("gzip", "deflate", "none")
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ENCODED_VALUE = re.compile(r"[\x21-\x7e]*")
 _LIBERAL_VALUE = re.compile(r"[\x20-\x7e]*")
-"""With spaces, as in ``Authorization=Bearer abc``: taken as it is, like by the SDKs of other languages."""
+"""A value that may hold spaces, as in ``Authorization=Bearer abc``: taken as it is, as SDKs of other languages do."""
 
 
 class UnusableError(Exception):

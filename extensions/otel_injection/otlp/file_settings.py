@@ -1,4 +1,4 @@
-"""Where a file has our exporters send to, and how; for the doctor as well, which sets no SDK up."""
+"""Reads the settings of our exporters from a configuration file; the doctor uses this without setting up an SDK."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _RETRYABLE = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RAN
 _RETRYABLE_HTTP = frozenset({"429", "502", "503", "504"})
 """Answers of HTTP alone that gRPC takes for UNAVAILABLE."""
 _CANCEL = 8
-"""HTTP/2's code for a call that is no longer wanted, as servers say when they are stopped."""
+"""HTTP/2's code for a cancelled call, which servers send when they are stopped."""
 
 _ADVICE = {
     "UNAUTHENTICATED": "check OTEL_EXPORTER_OTLP_HEADERS",

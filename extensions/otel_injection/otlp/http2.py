@@ -33,7 +33,7 @@ _HEAD = 9
 
 
 class _Silence:
-    """A logger for ``hpack``, which would write every header, secrets included, into the log of an app at DEBUG."""
+    """A silent logger for ``hpack``, whose own writes every header, secrets included, into an app's log at DEBUG."""
 
     def debug(self, *_: object) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Connected sockets, in which nothing blocks beyond a deadline."""
+"""Connected sockets on which no operation blocks beyond a deadline."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def _connect_one(connecting: socket.socket, address: Any, deadline: Deadline) ->
             return
         if code not in _IN_PROGRESS:
             raise OSError(code, os.strerror(code))
-        if code == errno.EALREADY:  # the kernel is at it, and said so without waiting
+        if code == errno.EALREADY:  # the kernel is still connecting
             time.sleep(deadline.slice() / 2)
 
 

@@ -1,4 +1,4 @@
-"""What TLS needs to know: whom to trust, and whom to say that we are."""
+"""Makes TLS contexts: which authorities to trust, and which client certificate to show."""
 
 from __future__ import annotations
 
