@@ -8,7 +8,9 @@ TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_FALSE = frozenset({"0", "false", "no", "off"})
+TRUE = frozenset({"1", "true", "yes", "on"})
+FALSE = frozenset({"0", "false", "no", "off"})
+"""How a switch is set, in any case of letters; see docs/settings.md."""
 
 MODULES = frozenset(
     {
@@ -42,7 +44,7 @@ def reason_to_skip(environment: Mapping[str, str], argv: Sequence[str]) -> tuple
     ``argv`` is ``sys.orig_argv``: the interpreter with its options, then the script and its arguments.
     ``OTEL_INJECTION_SKIP`` adds further module or script names, separated by commas.
     """
-    if environment.get("OTEL_INJECTION_ENABLED", "true").strip().lower() in _FALSE:
+    if environment.get("OTEL_INJECTION_ENABLED", "true").strip().lower() in FALSE:
         return "disabled", "OTEL_INJECTION_ENABLED is false"
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return "sdk_disabled", "OTEL_SDK_DISABLED is true"

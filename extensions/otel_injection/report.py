@@ -58,8 +58,13 @@ def _is_helper() -> bool:
 
 def debug(message: str) -> None:
     """Print one line if ``OTEL_INJECTION_DEBUG`` is set."""
-    if os.environ.get("OTEL_INJECTION_DEBUG", "").strip().lower() in ("1", "true", "yes", "on"):
+    setting = os.environ.get("OTEL_INJECTION_DEBUG", "").strip().lower()
+    if setting:
         try:
+            from otel_injection import guard
+
+            if setting not in guard.TRUE:
+                return
             _write(f"[{os.getpid()}] {message}")
         except ours():
             pass

@@ -7,12 +7,11 @@ private SDK, are answered here.
 
 from __future__ import annotations
 
-import os
-
 from otel_injection import report
 from otel_injection._index import ENTRY_POINTS
 from otel_injection.imports import private_api
 from otel_injection.settings import file
+from otel_injection.settings.early import text
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def _answering(original: Callable[..., Any], entry_point: Any, collection: Any) 
 
 def _propagator(name: str, known: Collection[str], is_the_apps: Callable[[str], bool]) -> str:
     """Return a propagator in place of an unknown one: one that does nothing, or the usual ones if it is alone."""
-    names = [each.strip() for each in os.environ.get("OTEL_PROPAGATORS", "").split(",")]
+    names = [each.strip() for each in text("OTEL_PROPAGATORS").split(",")]
     left = [each for each in names if each in known or each.lower() == "none" or (each and is_the_apps(each))]
     if name and not file.path():
         instead = " and left out" if left else "; tracecontext,baggage is used"

@@ -7,7 +7,6 @@ of an app that has set up OpenTelemetry itself are left alone.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +17,7 @@ from otel_injection import ours, report
 from otel_injection.providers import tracing
 from otel_injection.sdk.excluded_sampler import EXCLUDED
 from otel_injection.settings import file
-from otel_injection.settings.early import forced
+from otel_injection.settings.early import forced, text
 from otel_injection.stand_ins import for_random
 
 KEY = "opentelemetry-flask.excluded"
@@ -28,7 +27,7 @@ KEY = "opentelemetry-flask.excluded"
 def is_asked_for(name: str) -> bool:
     """Return whether URLs are excluded for a framework, by the name of its instrumentation."""
     of_its_own = f"OTEL_PYTHON_{name.upper().replace('-', '_')}_EXCLUDED_URLS"
-    if os.environ.get("OTEL_PYTHON_EXCLUDED_URLS") or os.environ.get(of_its_own):
+    if text("OTEL_PYTHON_EXCLUDED_URLS") or text(of_its_own):
         return True
     return bool(file.path() and (file.options(name) or {}).get("excluded_urls"))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,6 +32,7 @@ from otel_injection.otlp.encode_traces import encode_spans
 from otel_injection.otlp.exporter_settings import Report, Settings
 from otel_injection.otlp.outcome import Outcome
 from otel_injection.otlp.sender import Sender
+from otel_injection.settings.early import text
 
 Counted = Callable[[str, int, int, int, str, int], object]
 
@@ -196,7 +196,7 @@ def _points(data: MetricsData) -> int:
 
 
 def _temporality(report: Report) -> dict[type, AggregationTemporality]:
-    given = os.environ.get(_TEMPORALITY, "").strip()
+    given = text(_TEMPORALITY)
     delta: tuple[type, ...] = ()
     if given.upper() == "DELTA":
         delta = (Counter, Histogram, ObservableCounter)
@@ -211,7 +211,7 @@ def _temporality(report: Report) -> dict[type, AggregationTemporality]:
 
 
 def _aggregation(report: Report) -> dict[type, Aggregation]:
-    given = os.environ.get(_HISTOGRAM, "").strip()
+    given = text(_HISTOGRAM)
     if given.lower() == "base2_exponential_bucket_histogram":
         return {Histogram: ExponentialBucketHistogramAggregation()}
     if given and given.lower() != "explicit_bucket_histogram":

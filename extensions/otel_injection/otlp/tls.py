@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from otel_injection.otlp.exporter_settings import Settings, UnusableError
+from otel_injection.settings import early
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -21,8 +22,8 @@ def context(settings: Settings, protocol: str) -> SSLContext:
     """
     import ssl
 
-    trusted = settings.certificate or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    file = trusted
+    trusted = settings.certificate or early.text("REQUESTS_CA_BUNDLE") or early.text("CURL_CA_BUNDLE")
+    file: str | None = trusted
     try:
         if trusted and os.path.isdir(trusted):
             made = ssl.create_default_context(capath=trusted)

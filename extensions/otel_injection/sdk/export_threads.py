@@ -20,6 +20,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from otel_injection import ours, report
 from otel_injection.lifecycle import own_threads
 from otel_injection.sdk import idle_threads, wakeups
+from otel_injection.sdk.faster import measurements
 
 _PATIENCE = 0.05
 """Seconds that a fork waits for the threads: one that is exporting to a slow collector takes longer, and goes on."""
@@ -108,7 +109,7 @@ def rest(batches: Sequence[Any], readers: Sequence[Any], consumer: Any) -> None:
         idle_threads.prepare(reader, reader._daemon_thread)
     if consumer is not None:
         consumer.consume_measurement = idle_threads.recording(consumer.consume_measurement, ticking, _start_collecting)
-        consumer._reader_storages = dict(consumer._reader_storages)  # tells instruments that there is another way now
+        measurements.look_anew(consumer)
     go_on(batches, readers)
 
 

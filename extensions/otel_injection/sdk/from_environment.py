@@ -8,7 +8,6 @@ A configuration file stands in the environment's place: see ``from_file``.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +20,7 @@ from otel_injection import ours, record, report
 from otel_injection.lifecycle import supervisors
 from otel_injection.sdk import resource
 from otel_injection.sdk.plan import Export, Logs, Metrics, Plan, Reader, Traces
-from otel_injection.settings.early import names
+from otel_injection.settings.early import names, text
 from otel_injection.settings.table import default
 
 _OTLP = {"otlp": None, "otlp_proto_http": "http/protobuf", "otlp_proto_grpc": "grpc"}
@@ -91,10 +90,10 @@ def _find_exporter(signal: str, name: str) -> Any:
 
 
 def _sampler() -> Any:
-    name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip()
+    name = text("OTEL_TRACES_SAMPLER")
     if not name:
         return DEFAULT_ON
-    argument: Any = os.environ.get("OTEL_TRACES_SAMPLER_ARG")
+    argument: Any = text("OTEL_TRACES_SAMPLER_ARG") or None
     if name in ("traceidratio", "parentbased_traceidratio"):
         argument = _ratio(argument)
     try:
@@ -107,19 +106,19 @@ def _sampler() -> Any:
     return DEFAULT_ON
 
 
-def _ratio(text: str | None) -> float:
+def _ratio(given: str | None) -> float:
     try:
-        ratio = float(text) if text else 1.0
+        ratio = float(given) if given else 1.0
     except ValueError:
         ratio = -1.0
     if not 0 <= ratio <= 1:
-        report.say(f"OTEL_TRACES_SAMPLER_ARG: '{text}' is not a ratio from 0 to 1; 1 is used")
+        report.say(f"OTEL_TRACES_SAMPLER_ARG: '{given}' is not a ratio from 0 to 1; 1 is used")
         return 1.0
     return ratio
 
 
 def _id_generator() -> Any:
-    name = os.environ.get("OTEL_PYTHON_ID_GENERATOR", "").strip()
+    name = text("OTEL_PYTHON_ID_GENERATOR")
     if not name or name == "random":
         return None
     try:

@@ -5,38 +5,36 @@ from __future__ import annotations
 import os
 
 from otel_injection import report
+from otel_injection.guard import FALSE, TRUE
 
 CONFIG_FILE = "OTEL_CONFIG_FILE"
 """The variable that names a file of declarative configuration; see ``settings.file``."""
 
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"0", "false", "no", "off"})
-
 
 def flag(name: str, default: bool = False) -> bool:
     """Return whether a switch is on; a value that means neither on nor off counts as not set."""
-    text = os.environ.get(name, "").strip().lower()
-    return text in _TRUE or (default and text not in _FALSE)
+    given = text(name).lower()
+    return given in TRUE or (default and given not in FALSE)
 
 
 def seconds(name: str, default: float) -> float:
     """Return a duration in seconds; for a value that is no number, or negative, say so and return the default."""
-    text = os.environ.get(name, "").strip()
-    if not text:
+    given = text(name)
+    if not given:
         return default
     try:
-        value = float(text)
+        value = float(given)
     except ValueError:
         value = -1.0
     if not 0 <= value < 1e9:
-        report.say(f"{name}: '{text}' is not a number of seconds; {default:g} is used", kind=f"{name}={text}")
+        report.say(f"{name}: '{given}' is not a number of seconds; {default:g} is used", kind=f"{name}={given}")
         return default
     return value
 
 
 def names(name: str, default: str = "") -> list[str]:
     """Return a list of names that are separated by commas."""
-    given = [each.strip() for each in os.environ.get(name, "").split(",") if each.strip()]
+    given = [each.strip() for each in text(name).split(",") if each.strip()]
     return given or [each for each in default.split(",") if each]
 
 

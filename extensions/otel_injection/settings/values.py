@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from otel_injection.guard import FALSE, TRUE
 from otel_injection.settings.table import variable as table
 from otel_injection.settings.table.variable import Variable
 
 _BETWEEN = re.compile(r",(?![^{}]*\})(?![^\[\]]*\])")
 """A comma that separates two patterns, and not one within a pattern, as in ``{1,3}`` or ``[,;]``."""
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"0", "false", "no", "off"})
 
 
 def read(variable: Variable, text: str) -> tuple[str | None, str]:
@@ -38,8 +37,8 @@ def _text(_variable: Variable, text: str) -> str:
 
 
 def _flag(_variable: Variable, text: str) -> str:
-    if text.lower() in _TRUE | _FALSE:
-        return str(text.lower() in _TRUE)
+    if text.lower() in TRUE | FALSE:
+        return str(text.lower() in TRUE)
     raise ValueError("is neither true nor false")
 
 

@@ -68,6 +68,16 @@ def _record(self: Any, amount: float, attributes: Any = None, context: Any = Non
         _histogram_record(self, amount, attributes, context)
 
 
+def look_anew(consumer: Any) -> None:
+    """Have all instruments look again where their measurements go, since ``consumer`` takes them in another way now.
+
+    An instrument's way holds as long as the consumer has the very dictionary of storages that the way was made from:
+    that is one comparison for each measurement, and notices another SDK as well. So the dictionary is replaced by its
+    like.
+    """
+    consumer._reader_storages = dict(consumer._reader_storages)
+
+
 class _Way:
     """Where the measurements of an instrument go.
 

@@ -7,11 +7,9 @@ names the file, the place and the cause: a part of a configuration is not what i
 
 from __future__ import annotations
 
-import os
-
 from otel_injection import report
 from otel_injection.report import Refused
-from otel_injection.settings.early import CONFIG_FILE
+from otel_injection.settings.early import CONFIG_FILE, text
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ _known: dict[str, File | Refused] = {}
 
 def path() -> str:
     """Return the name of the configuration file in force, "" if there is none."""
-    return os.environ.get(CONFIG_FILE, "").strip()
+    return text(CONFIG_FILE)
 
 
 def load() -> File:
