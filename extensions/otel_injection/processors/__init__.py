@@ -1,4 +1,4 @@
-"""What is kept, dropped, enriched and masked, chosen and ordered by ``OTEL_INJECTION_SPAN_PROCESSORS``.
+"""Processors that keep, drop, enrich and mask telemetry; ``OTEL_INJECTION_SPAN_PROCESSORS`` chooses and orders them.
 
 For processors of your own: derive from :class:`SpanStep`, :class:`LogStep` or :class:`MetricStep`; see
 docs/processors.md. Nothing here is imported unless a processor is chosen.

@@ -1,4 +1,4 @@
-"""What a processor is here: a step that is given each item and hands it on to the following one, or does not."""
+"""Base classes of processors: each is a step in a chain, which gets each item and hands it on or drops it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SpanStep(SpanProcessor):
         self.following.on_end(span)
 
     def abandon(self) -> None:
-        """Let go, in a forked child, of what is the parent's; no lock of the parent's may be waited for."""
+        """Drop, in a forked child, what belongs to the parent. Wait for no lock: a thread of the parent may hold it."""
 
 
 class LogStep(LogRecordProcessor):

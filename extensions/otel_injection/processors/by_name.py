@@ -22,7 +22,7 @@ _GROUPS = {
 
 
 class Unprotected(Exception):  # noqa: N818 - people read the name
-    """A processor that takes out what nobody should see cannot be made: nothing may be exported without it."""
+    """A processor that masks cannot be made: nothing of its signal may be exported."""
 
     fails_closed = True
 
@@ -30,7 +30,7 @@ class Unprotected(Exception):  # noqa: N818 - people read the name
 def makers(kind: str, names: Sequence[str], *, strict: bool, variable: str = "") -> list[tuple[str, Any]]:
     """Return the classes of processors by name: an entry point's, or ``package.module:Class``.
 
-    They are of the ``kind`` that one of the variables above names; it is ``variable`` that names these.
+    ``kind`` is the variable whose group of entry points is searched, ``variable`` the one that holds the names.
     """
     found = []
     for name in names:
@@ -48,7 +48,7 @@ def makers(kind: str, names: Sequence[str], *, strict: bool, variable: str = "")
 
 
 def fails_closed(name: str, maker: Any = None) -> bool:
-    """Return whether nothing may be exported without a processor, as it says itself by ``fails_closed``."""
+    """Return whether nothing may be exported without a processor: its class says so by ``fails_closed``."""
     return name == "mask" or bool(getattr(getattr(maker, "func", maker), "fails_closed", False))
 
 
@@ -61,9 +61,10 @@ def _find(variable: str, name: str, strict: bool) -> Any:
 
 
 def listed(variable: str, name: str, options: dict[str, Any] | None) -> tuple[str, Any]:
-    """Return what makes the processor that a configuration file names, with its options.
+    """Return a function that makes the processor that a configuration file names, with its options.
 
-    Raises what is wrong with them: it is made once as a test. ``variable`` is what would name it in the environment.
+    The processor is made once as a test: errors in its options are raised here. ``variable`` is the one that would name
+    it in the environment.
     """
     maker = _find(variable, name, strict=True)
     if maker is None:
@@ -81,5 +82,5 @@ def listed(variable: str, name: str, options: dict[str, Any] | None) -> tuple[st
 
 
 def left_out(variable: str, name: str, error: Exception) -> None:
-    """Say that a processor could not be made."""
+    """Print one line: a processor could not be made."""
     report.say(f"{variable}: processor '{name}' failed and is left out: {type(error).__name__}: {error}")

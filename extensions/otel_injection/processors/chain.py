@@ -15,7 +15,7 @@ from otel_injection.settings import early
 
 
 def span_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> SpanChain | None:
-    """Return the chain before those that export, None if it is empty.
+    """Return the chain of processors before the exporting ones, None if it is empty.
 
     It consists of what ``OTEL_INJECTION_SPAN_PROCESSORS`` names, then of what is ``listed``.
     """
@@ -37,7 +37,7 @@ def log_chain(exporting: Sequence[Any], listed: Sequence[Any] = ()) -> LogChain 
 
 
 def metric_chain(meter_provider: Any, listed: Sequence[Any] = ()) -> list[Any]:
-    """Have measurements go through the steps that ``OTEL_INJECTION_METRIC_PROCESSORS`` names; return their links."""
+    """Put the steps that ``OTEL_INJECTION_METRIC_PROCESSORS`` names before all measurements; return their links."""
     from otel_injection.processors import of_metrics
 
     links = []
@@ -87,7 +87,7 @@ class _Chain:
         return all(flushed)
 
     def abandon(self) -> None:
-        """Let go, in a forked child, of what is the parent's."""
+        """Drop, in a forked child, what belongs to the parent."""
         for link in self.links:
             if hasattr(link.step, "abandon"):
                 link.tell("abandon")
@@ -101,7 +101,7 @@ class SpanChain(_Chain, SpanProcessor):
         self._starting = [each for each in links if _begins(each.step)]
 
     def sampler(self, last: Any) -> Any:
-        """Return the sampler that the steps make around the one of ``OTEL_TRACES_SAMPLER``."""
+        """Return the configured sampler with those of the steps around it."""
         for link in reversed(self.links):
             if hasattr(link.step, "sampler"):
                 made = link.tell("sampler", last)
@@ -123,7 +123,7 @@ class SpanChain(_Chain, SpanProcessor):
 
 
 def _begins(step: Any) -> bool:
-    """Return whether a step is to be told when a span starts; one of an app's own may derive from nothing of ours."""
+    """Return whether a step has an ``on_start`` to call; a processor of an app may not derive from ``SpanStep``."""
     return getattr(type(step), "on_start", SpanProcessor.on_start) is not SpanProcessor.on_start
 
 
@@ -135,7 +135,7 @@ class LogChain(_Chain, LogRecordProcessor):
         self._first.on_emit(log_record)
 
     def shutdown(self) -> None:
-        """End: what exports is ended by the process's end; see ``State.close``."""
+        """Do nothing: ``State.close`` ends the exporting processors."""
 
 
 def observe(meter_provider: Any, **links: Sequence[Any]) -> None:

@@ -1,7 +1,7 @@
 """Keeps the errors of processors from the app.
 
-What raises is passed over: the item goes on to the following processor, and one line says so. What takes out that which
-nobody should see is not passed over: there the item is dropped.
+A processor that raises is passed over: the item goes on to the following one, and one line says so. One that fails
+closed, such as ``mask``, is not passed over: the item is dropped.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from otel_injection import report
 
 
 class Link:
-    """A step that cannot hurt: what it raises stays here, and the item goes on to the following link."""
+    """A step whose errors are kept from the app: if it raises, the item goes on to the following link."""
 
     def __init__(self, step: Any, following: Any) -> None:
         self.step = step
@@ -75,7 +75,7 @@ class LogLink(Link):
 
 
 class SamplerLink(Sampler):
-    """A sampler that cannot hurt: where it raises, the following one decides."""
+    """A sampler whose errors are kept from the app: if it raises, the following one decides."""
 
     def __init__(self, link: Any, sampler: Any, following: Any) -> None:
         self._link = link
@@ -91,7 +91,7 @@ class SamplerLink(Sampler):
             return self._following.should_sample(*arguments, **keywords)
 
     def get_description(self) -> str:
-        """Return what the step's sampler says of itself."""
+        """Return the description of the step's sampler."""
         try:
             return str(self._sampler.get_description())
         except Exception:
@@ -106,7 +106,7 @@ class Exporting:
         self._processors = processors
 
     def on_end(self, span: Any) -> None:
-        """Give the span to what exports."""
+        """Give the span to the exporting processors."""
         self.reached.item = span.context
         for each in self._processors:
             each.on_end(span)
@@ -120,7 +120,7 @@ class Emitting:
         self._processors = processors
 
     def on_emit(self, log_record: Any) -> None:
-        """Give the record to what exports."""
+        """Give the record to the exporting processors."""
         self.reached.item = log_record
         for each in self._processors:
             each.on_emit(log_record)

@@ -1,7 +1,7 @@
-"""Drops requests when their span starts, with all that is done for them in this process: no span of it is recorded.
+"""Drops requests when their span starts, with all spans below them in this process.
 
-The decision is the sampler's. The mark that tells the children is the type of the trace state, which has the caller's
-content: nothing of it leaves the process, and it works under any sampler, parent based or not.
+A sampler decides. Children learn of the decision by the class of the parent's trace state: its content stays the
+caller's, so nothing of the mark leaves the process, and it works under any sampler, parent based or not.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class DropUrls(SpanStep):
     def sampler(self, following: Any) -> Any:
         """Return the sampler that drops them."""
         unwanted = self._unwanted
-        if not unwanted and not early.text("OTEL_INJECTION_DROP_URLS"):  # what is unusable is named already
+        if not unwanted and not early.text("OTEL_INJECTION_DROP_URLS"):  # an unusable value has had its line already
             report.say("OTEL_INJECTION_DROP_URLS names no pattern: drop_urls drops nothing")
             return following
 
@@ -81,7 +81,7 @@ def _urls(attributes: Attributes) -> list[str]:
 
 
 class _Dropped(TraceState):
-    """The trace state of what is dropped; ``step`` is the one that did."""
+    """The trace state of a dropped span; ``step`` is the processor that dropped it."""
 
     step: DropProbes | DropUrls
 

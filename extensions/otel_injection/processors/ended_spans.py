@@ -1,8 +1,7 @@
-"""Changes a span that has ended.
+"""Makes changed copies of a span that has ended.
 
-The SDK ends a span before any processor hears of it, in ``_on_ending`` as in ``on_end``: its attributes are sealed
-then. What ``on_end`` is given is a view made for the processors; a changed span is another view, and the app's own
-span stays as it was.
+When a processor gets a span in ``on_end``, the SDK has sealed its attributes already. Processors get a view of the
+span; a changed span is another view, and the app's own span stays as it was.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ def changed(
     events: Sequence[Any] | None = None,
     status: Any = None,
 ) -> ReadableSpan:
-    """Return the span with other values; what is not named stays, the counts of what limits have dropped as well."""
+    """Return a view of the span with other values; all else stays, such as the counts of what limits have dropped."""
     other = copy.copy(span)
     if name is not None:
         other._name = name

@@ -1,4 +1,4 @@
-"""``mask``: takes out of spans and log records what nobody who reads telemetry should see.
+"""``mask``: replaces secrets in spans and log records.
 
 Query parameters (``OTEL_INJECTION_MASK_QUERY``), headers (``_HEADERS``), user names and passwords in URLs, literals in
 SQL (``_SQL``), attributes by their keys (``_ATTRIBUTES``) and anything by its text (``_VALUES``). What cannot be masked
@@ -18,11 +18,11 @@ from otel_injection.processors.ended_spans import changed, sealed
 from otel_injection.processors.mask_rules import MASKED, MYSQL, Rules
 
 _DEEPEST = 20
-"""Levels of nested values that are looked into."""
+"""Levels of nested values that are masked singly; what is nested deeper is replaced as a whole."""
 
 
 class _Mask:
-    """Masks values; ``_masks`` keeps by key what is to be done with a text under it."""
+    """Masks values; ``_masks`` holds, by key, the function that masks a text under that key."""
 
     def __init__(self, **options: Any) -> None:
         self._rules = Rules(**options)
@@ -73,7 +73,7 @@ class _Mask:
         }
 
     def _find(self, key: str) -> Callable[[str], str]:
-        if len(self._masks) > 1000:  # keys are few, unless an app makes them up
+        if len(self._masks) > 1000:  # an app makes up ever new keys
             self._masks.clear()
         mask = self._masks[key] = self._rules.for_key(key)
         return mask

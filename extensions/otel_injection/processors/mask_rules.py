@@ -1,4 +1,4 @@
-"""What ``mask`` looks for, as its settings say; texts in, texts out."""
+"""The rules of ``mask``: what it replaces in texts, as its settings say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from otel_injection.processors import options
 from otel_injection.processors.options import flag, patterns
 
 MASKED = "REDACTED"
-"""What stands for what is taken out, as the semantic conventions have it."""
+"""The text in place of a secret, as in the semantic conventions."""
 
 _QUERY = "access_token,api_key,apikey,auth,client_secret,code,id_token,key,password,passwd,pwd,refresh_token,secret"
 _QUERY += ",session,sig,signature,token,AWSAccessKeyId,X-Amz-Signature,X-Amz-Credential,X-Amz-Security-Token"
@@ -20,13 +20,13 @@ _HEADERS = (
 
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/?#@\"'<>]*(?:@[^\s/?#@\"'<>]*)*@(?=[^\s/?#@\"'<>])")
 """User name and password before a host; a password may hold an ``@`` that is not encoded."""
-# Each of these takes time in proportion to the text, whatever the text is.
+# Each of these expressions takes time in proportion to the length of the text, whatever the text is.
 _STATEMENT = re.compile(
     r"\s*(?:SELECT\b.+?\bFROM\b|(?:INSERT|MERGE|REPLACE)\s+INTO\b|DELETE\s+FROM\b|UPDATE\s+\S+\s+SET\b"
     r"|WITH\s+\S+\s+AS\s*\(|CALL\s+\S+\s*\()",
     re.IGNORECASE | re.DOTALL,
 )
-"""The beginning of SQL in a log record, not of a sentence."""
+"""How SQL in a log record begins, and sentences do not."""
 _DOUBLE = r'"(?:[^"\\]|""|\\.|\\\Z)*(?:"|\Z)'
 _PARTS = r"""
     \$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z)                      # $$text$$ of PostgreSQL; a limit may have cut it off
@@ -38,9 +38,9 @@ _PARTS = r"""
 """
 _LITERAL = re.compile(_PARTS % ("", f"{_DOUBLE}|"), re.VERBOSE | re.DOTALL)
 _MYSQL_LITERAL = re.compile(_PARTS % (f"| {_DOUBLE}", ""), re.VERBOSE | re.DOTALL)
-"""There, double quotes hold text."""
+"""Literals in MySQL, where double quotes hold text."""
 MYSQL = ("mysql", "mariadb")
-"""Values of ``db.system`` and ``db.system.name``."""
+"""The values of ``db.system`` and ``db.system.name`` that mean MySQL."""
 _SQL_KEYS = frozenset({"db.statement", "db.query.text", "db.query.summary"})
 _HEADER_KEY = re.compile(
     r"(?:http|rpc)\.(?:request|response)\.(?:header|metadata)\.|rpc\.grpc\.(?:request|response)\.metadata\."
@@ -49,7 +49,7 @@ _PARAMETERS = ("db.statement.parameters", "db.query.parameter", "db.operation.pa
 
 
 class Rules:
-    """What is masked; read once, from the environment or from the options that a configuration file gives."""
+    """The rules, read once from the environment or from the options in a configuration file."""
 
     def __init__(
         self, query: Any = None, headers: Any = None, sql: Any = None, attributes: Any = None, values: Any = None
@@ -68,7 +68,7 @@ class Rules:
         )
 
     def for_key(self, key: str) -> Callable[[str], str]:
-        """Return what masks a text that is the value of an attribute."""
+        """Return the function that masks a text under this key."""
         if any(each.found_in(key) is not False for each in self._keys) or self._is_header(key):
             return _all_of_it
         if self._sql and key in _SQL_KEYS:
@@ -78,7 +78,7 @@ class Rules:
         return self.in_text
 
     def in_text(self, text: str) -> str:
-        """Mask what a text holds: URLs, headers, statements, and what the patterns find."""
+        """Return a text with URLs, headers, statements and what the patterns find masked."""
         if "@" in text and "://" in text:
             text = _CREDENTIALS.sub(f"{MASKED}:{MASKED}@", text)
         if self._query is not None and "=" in text:
@@ -90,7 +90,7 @@ class Rules:
         return self._by_values(text)
 
     def for_mysql(self, key: str) -> Callable[[str], str]:
-        """Return what masks a text under this key in a span of MySQL."""
+        """Return the function that masks a text under this key in a span of MySQL."""
         return self._in_mysql if self._sql and key in _SQL_KEYS else self.for_key(key)
 
     def _in_sql(self, text: str) -> str:
@@ -115,7 +115,7 @@ class Rules:
 
 
 def _names(variable: str, option: Any, usual: str) -> tuple[bool, list[str]]:
-    """Return whether all are meant (``*``), and those that are named; ``none`` for none."""
+    """Return whether the setting is ``*`` (all), and the names that it lists; ``none`` lists none."""
     names = options.names(variable, option) or usual.split(",")
     if names == ["none"]:
         return False, []

@@ -1,6 +1,6 @@
-"""Processors of metrics: what they make of a measurement's attributes, before it is aggregated.
+"""Processors of metrics: they change the attributes of measurements before these are aggregated.
 
-So they hold for every exporter and reader, and what they merge adds up to the right sums.
+So they apply to all exporters and readers, and series that they merge have the right sums.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reads the processors' settings: those of the environment, or the options that a configuration file gives instead.
 
-What is wrong with a variable is said in one line, and its default used, as for all others; what is wrong with an option
-is raised, since a file is in force as a whole or not at all.
+For an unusable variable one line is printed and its default is used, as for all others. An unusable option raises,
+since a file is in force as a whole or not at all.
 """
 
 from __future__ import annotations

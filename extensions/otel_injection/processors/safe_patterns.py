@@ -1,7 +1,8 @@
-"""Regular expressions of people, searched for in texts of strangers, within a time that an app can spare.
+"""Searches untrusted texts for the regular expressions of settings, within a limited time.
 
-Exponential ones are refused at the start (``values``). Others may take the square or the cube of a text's length: they
-are tried on the beginning of a long text first. One that takes too long is given up, with one line.
+Expressions that can take exponential time are refused at the start (``settings.values``). Others may take the square or
+the cube of a text's length: they are tried on the beginning of a long text first. One that takes too long is given up,
+with one line.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from otel_injection import report
 
 _STAGES = (64, 512, 4096)
-"""Lengths of the beginnings that are tried before the whole."""
+"""Lengths of the beginnings of a text that are tried before the whole."""
 _SECONDS = 0.01
 """Time of this thread that one attempt may take; a text of 4,096 characters takes a hundredth of it."""
 _LONGEST = 32_768
@@ -22,7 +23,7 @@ _LONGEST = 32_768
 
 
 class Search:
-    """An expression; what it is asked is answered by None if that would take too long."""
+    """An expression, whose methods return None if the answer would take too long."""
 
     def __init__(self, text: str, variable: str, flags: int = 0) -> None:
         self.pattern = text
@@ -31,12 +32,12 @@ class Search:
         self._given_up = False
 
     def found_in(self, text: str) -> bool | None:
-        """Return whether it is found in a text, of which the first 32,768 characters are looked at."""
+        """Return whether it matches in the first 32,768 characters of a text."""
         found = self._within_time(self._expression.search, text[:_LONGEST])
         return None if found is self else found is not None
 
     def replaced(self, text: str, by: str) -> str | None:
-        """Return the text with whatever matches replaced; 32,768 characters are looked at at a time."""
+        """Return the text with all matches replaced; it is searched in pieces of 32,768 characters."""
         parts = []
         for begin in range(0, len(text) or 1, _LONGEST):
             part = self._within_time(lambda each: self._expression.sub(by, each), text[begin : begin + _LONGEST])

@@ -1,4 +1,4 @@
-"""The processors that keep or drop a trace's part in this process by how it went; see ``parts``."""
+"""Processors that keep or drop the part of a trace in this process by duration and errors; see ``trace_parts``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TailSampling(PartStep):
         self._bound = round(number("OTEL_INJECTION_TAIL_RATIO", ratio) * 2**64)
 
     def is_certain(self, root: Any) -> bool:
-        """Return whether the trace is among the ratio."""
+        """Return whether the ratio keeps the trace."""
         return bool(root.context.trace_id % 2**64 < self._bound)
 
 
@@ -42,7 +42,7 @@ class DropFast(PartStep):
         self._prefixes = tuple(names("OTEL_INJECTION_FAST_PATHS", paths))
 
     def is_certain(self, root: Any) -> bool:
-        """Return whether this is none of those requests."""
+        """Return whether the span is no such request, and is kept."""
         if root.kind is not SpanKind.SERVER:
             return True
         attributes = root.attributes

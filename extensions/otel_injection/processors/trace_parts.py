@@ -1,11 +1,11 @@
-"""Holds the spans of a trace's part in this process back until it is certain whether they are wanted.
+"""Holds back the spans of a trace in this process until it is decided whether to keep them.
 
-A part is a local root, a span whose parent is in another process or which has none, and all that is below it. It is
-wanted as soon as one of its spans failed or it has lasted too long, and decided at the latest when its root ends: so
-little is held back, and never for longer than that. Spans that end after their root follow its verdict.
+A part of a trace is a local root (a span without a parent, or with one in another process) and all spans below it. It
+is kept as soon as one of its spans has failed or it has lasted too long, and decided at the latest when its root ends.
+Spans that end after their root follow the decision.
 
-No lock: an app's thread ends spans, and a child of a fork may end one of its parent's. Each step below is one that
-Python does at once.
+There is no lock: the app's threads end spans, and a child of a fork may end one of its parent's. Each step below is
+atomic in Python.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _REMEMBERED = 4096
 
 
 class Part:
-    """A local root and what is below it; ``wanted`` is None while that is open."""
+    """A local root and the spans below it; ``wanted`` is None until it is decided."""
 
     __slots__ = ("held", "root", "start", "wanted")
 
@@ -35,7 +35,7 @@ class Part:
 
 
 class PartStep(SpanStep):
-    """Keeps what failed or was slow; ``is_certain`` says of which parts the rest is kept too.
+    """Keeps parts that failed or were slow, and those that ``is_certain`` chooses by their root.
 
     ``slow`` is in nanoseconds; ``limit`` is the number of spans that may be held back: beyond it, the oldest part is
     kept as it is.
@@ -99,7 +99,7 @@ class PartStep(SpanStep):
             self.drop(1)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002 - the interface's
-        """Keep what is undecided: who flushes may be about to end."""
+        """Hand on what is undecided: the process may be about to end."""
         while self._undecided:
             self._release_oldest()
         return True
@@ -116,7 +116,7 @@ class PartStep(SpanStep):
         self._decide(part, True)
 
     def _settle(self, part: Part) -> None:
-        """Follow a verdict that another thread has given while a span was added."""
+        """Act on the decision if another thread has made it while a span was added."""
         if part.wanted is not None:
             self._empty(part)
 

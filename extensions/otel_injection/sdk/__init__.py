@@ -1,1 +1,1 @@
-"""The one SDK of a process: how it is built from the settings, its identity, its export threads."""
+"""The one SDK of a process: its plan, its assembly, its identity, its export threads."""

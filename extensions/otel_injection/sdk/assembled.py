@@ -53,7 +53,7 @@ class State:
         export_threads.go_on(self._batches, self._readers)
 
     def rest(self) -> None:
-        """Have export threads only while something waits, and observe nothing: for a process that supervises others."""
+        """Have export threads only while there is something to export, and observe nothing: for a supervisor."""
         step_back(self.resource)
         consumer = getattr(self.meter_provider, "_measurement_consumer", None)
         if consumer is not None:
@@ -62,11 +62,11 @@ class State:
         export_threads.rest(self._batches, self._readers, consumer)
 
     def renew_locks(self) -> None:
-        """Replace what the export threads wait for."""
+        """Replace the locks and events that the export threads wait for."""
         export_threads.renew_locks(self._batches, self._readers)
 
     def abandon(self) -> None:
-        """Let go, in a forked child, of what is the parent's."""
+        """Drop, in a forked child, what belongs to the parent."""
         identity.release()
         export_threads.forget()
         for chain in self._chains:
@@ -92,7 +92,7 @@ class State:
         _close_by(exporters, math.inf)
 
     def _exports(self, batches: Sequence[Any]) -> list[Callable[[], None]]:
-        """Return what exports these batches, and the metrics of what is in them."""
+        """Return functions that export these batches, and the metrics."""
         everything = BatchExportStrategy.EXPORT_ALL
         return [
             *(partial(each._export, everything) for each in batches),
@@ -124,7 +124,7 @@ class State:
         identity.release()
 
     def _tell_to_finish(self) -> list[tuple[Any, Callable[[], None]]]:
-        """Wake the export threads for their last export; return them with what each of them does."""
+        """Wake the export threads for their last export; return each with the function that does its work."""
         threads: list[tuple[Any, Callable[[], None]]] = []
         for batch in self._batches:
             batch._shutdown = True
@@ -139,7 +139,7 @@ class State:
 
 
 def _close_by(exporters: Sequence[Any], moment: float) -> None:
-    """Tell those exporters that take one of a moment on the monotonic clock by which all requests must have ended."""
+    """Give exporters that take a deadline the moment on the monotonic clock by which their requests must have ended."""
     for exporter in exporters:
         close_by = getattr(exporter, "close_by", None)
         if close_by is not None:
@@ -152,7 +152,7 @@ def _side_by_side(works: Sequence[Callable[[], None]], deadline: float) -> None:
 
 
 def _wait_for(threads: Sequence[tuple[Any, Callable[[], None]]], deadline: float) -> None:
-    """Wait for threads, and do here what those were to do that could not be started."""
+    """Wait for threads; do here the work of those that could not be started."""
     for thread, work in threads:
         if thread is not None and thread.ident is not None:
             _join(thread, deadline)
@@ -161,7 +161,7 @@ def _wait_for(threads: Sequence[tuple[Any, Callable[[], None]]], deadline: float
 
 
 def _join(thread: own_threads.Thread, deadline: float) -> None:
-    """Wait for a thread; what a signal handler of the app raises meanwhile is raised when that is done."""
+    """Wait for a thread; raise afterwards what a signal handler of the app raises meanwhile."""
     error: BaseException | None = None
     while thread.is_alive() and time.monotonic() < deadline:
         try:

@@ -1,4 +1,4 @@
-"""Makes an SDK of a plan, whatever the plan was made from."""
+"""Builds the SDK from a plan, whether that comes from the environment or from a configuration file."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from otel_injection.sdk.plan import Export, Plan, Reader
 
 _SPANS = (BatchSpanProcessor, SimpleSpanProcessor)
 _LOGS = (BatchLogRecordProcessor, SimpleLogRecordProcessor)
-"""What exports in batches, and what exports each item by itself."""
+"""The SDK's processor that exports log records in batches, and the one that exports each by itself."""
 
 
 def assemble(plan: Plan) -> State:
-    """Return the SDK, having told the doctor of it. Raises what ``plan.at`` makes of an error."""
+    """Return the SDK, and record it for the doctor. ``plan.at`` gives errors their place in the configuration file."""
     used: dict[str, list[Any]] = {}
     meters, readers, links = _metrics(plan, used)
     tracers, spans, span_chain = _traces(plan, meters, used)

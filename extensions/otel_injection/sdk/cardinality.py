@@ -14,9 +14,9 @@ from opentelemetry.sdk.metrics._internal.aggregation import DefaultAggregation
 from opentelemetry.sdk.metrics._internal.measurement import Measurement
 
 LIMIT = 2000
-"""With that of the overflow."""
+"""The most sets of attributes of an instrument, the one of the overflow included."""
 OVERFLOW = {"otel.metric.overflow": True}
-"""The attributes of what is measured together, once there are as many sets of them as that."""
+"""The attributes under which measurements beyond the limit are aggregated."""
 
 _Match: Any = upstream._ViewInstrumentMatch
 _consume = _Match.consume_measurement
@@ -42,7 +42,7 @@ def _consume_measurement(self: Any, measurement: Measurement, should_sample_exem
 
 
 def _overflow(match: Any, measurement: Measurement, should_sample_exemplar: bool) -> None:
-    """Aggregate with those of all other sets; exemplars keep the measurement's own attributes."""
+    """Aggregate a measurement beyond the limit; exemplars keep its own attributes."""
     key = upstream._hash_attributes(OVERFLOW)
     if key not in match._attributes_aggregation:
         with match._lock:

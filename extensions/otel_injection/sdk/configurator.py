@@ -42,7 +42,7 @@ class Configurator(_BaseConfigurator):
 
 
 def _keep_forks_quiet() -> None:
-    """Stop the SDK's own fork hooks: they would start export threads for an SDK that a child has abandoned."""
+    """Disable the SDK's fork hooks: in a child they would start export threads for the parent's SDK."""
     for part in (BatchProcessor, PeriodicExportingMetricReader):
         setattr(part, "_at_fork_reinit", _nothing)  # noqa: B010 - a method of a foreign class
     for provider in (TracerProvider, MeterProvider, LoggerProvider):

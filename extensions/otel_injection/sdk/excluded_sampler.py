@@ -1,7 +1,7 @@
-"""Drops the spans of what is done for a request whose URL is excluded, whatever the sampler.
+"""Drops all spans below an excluded request, under any sampler.
 
-``instrumentations.excluded_urls`` gives them a parent that is not sampled. A sampler that looks at parents drops them
-by itself.
+``instrumentations.excluded_urls`` gives these spans a parent that is not sampled. A parent-based sampler drops them by
+itself; this one is put around all others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class _State(TraceState):
 
 
 EXCLUDED = _State()
-"""The trace state of the parent of what is done for an excluded request."""
+"""The trace state of the parent of all spans below an excluded request."""
 
 
 def _are_asked_for() -> bool:
@@ -30,7 +30,7 @@ def _are_asked_for() -> bool:
 
 
 def drop_under_any(sampler: Any) -> Any:
-    """Return a sampler that drops what has such a parent, also where ``sampler`` does not look at parents."""
+    """Return a sampler that drops spans with such a parent and asks ``sampler`` for all others."""
     from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult
 
     if isinstance(sampler, ParentBased) or not _are_asked_for():

@@ -1,7 +1,7 @@
 """Export threads that stop for a fork and start again after it.
 
-A child gets a copy of every lock that another thread holds at the fork, and nobody who would release it. And from 3.12
-on Python warns of a fork beside threads, which an app without threads of its own has never been told.
+A child of a fork gets a copy of every lock that another thread holds at that moment, and no thread that releases it.
+From 3.12 on, Python also warns of a fork beside threads, and an app may have no threads but ours.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _halted: set[own_threads.Thread] = set()
 
 
 class _Thread(own_threads.Thread):
-    """A thread that need not be: a process that is ending, or is at its limit, gets none.
+    """A thread that raises nothing if it cannot be started: at the end of a process, or at a limit of threads.
 
-    What it would export is exported when the SDK is closed.
+    What it would have exported is exported when the SDK is closed.
     """
 
     wanted = True
@@ -65,7 +65,7 @@ def use(*, standing: bool = True) -> None:
 
 
 def halt(batches: Sequence[Any], readers: Sequence[Any]) -> None:
-    """Stop the threads, as far as that is possible within a moment; nothing is exported for it, nothing is lost."""
+    """Stop the threads if they end within a moment; nothing is exported for that, and nothing is lost."""
     threads = [each._worker_thread for each in batches]
     threads += [each._daemon_thread for each in readers if getattr(each, "_daemon_thread", None) is not None]
     threads = [each for each in threads if each.is_alive() and each is not own_threads.current()]
@@ -83,7 +83,7 @@ def halt(batches: Sequence[Any], readers: Sequence[Any]) -> None:
 
 
 def go_on(batches: Sequence[Any], readers: Sequence[Any]) -> None:
-    """Start the threads anew; one that could not be stopped ends by itself when it has done what it is doing."""
+    """Start the threads again; one that could not be stopped ends by itself after its export."""
     _halted.difference_update([each for each in _halted if not each.is_alive()])
     for batch in batches:
         if not batch._shutdown:
@@ -114,7 +114,7 @@ def rest(batches: Sequence[Any], readers: Sequence[Any], consumer: Any) -> None:
 
 
 def renew_locks(batches: Sequence[Any], readers: Sequence[Any]) -> None:
-    """Replace what the stopped threads waited for by what ``threading`` makes now."""
+    """Replace the locks and events of the stopped threads by those that ``threading`` makes now."""
     for batch in batches:
         batch._export_lock = threading.Lock()
         batch._worker_awaken = wakeups.event()
@@ -141,7 +141,7 @@ def _start_collecting(reader: Any) -> bool:
 
 
 def start(name: str, target: Any) -> own_threads.Thread:
-    """Start a thread, or do nothing where there can be none."""
+    """Start a thread, or do nothing where none can be started."""
     thread = _Thread(name=name, target=target, daemon=True)
     thread.start()
     return thread

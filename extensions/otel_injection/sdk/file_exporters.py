@@ -1,4 +1,4 @@
-"""The exporters that a file names: ours for ``otlp_http`` and ``otlp_grpc``, whatever else by upstream's rules."""
+"""Makes the exporters that a file names: ours for ``otlp_http`` and ``otlp_grpc``, all others as upstream does."""
 
 from __future__ import annotations
 

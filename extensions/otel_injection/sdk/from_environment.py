@@ -1,4 +1,4 @@
-"""Plans the SDK by the environment: upstream's settings with upstream's meaning, failures contained singly.
+"""Makes the plan of the SDK from the environment: upstream's settings with upstream's meaning.
 
 A sampler, exporter or id generator that is unknown or fails costs its own function and one line that names the
 variable; everything else goes on with its defaults (python issue 3250, operator issue 654).

@@ -1,7 +1,7 @@
-"""Plans the SDK by a configuration file, as ``from_environment`` does by the environment.
+"""Makes the plan of the SDK from a configuration file, as ``from_environment`` does from the environment.
 
-Where something in the file cannot be made, nothing is: see ``settings.file``. Our processors work in their order before
-whatever exports, wherever they stand in the list; those that ``OTEL_INJECTION_*_PROCESSORS`` name come first.
+If any part of the file is unusable, there is no SDK: see ``settings.file``. Our processors come before the exporting
+ones, in their order, wherever they stand in the list; those that ``OTEL_INJECTION_*_PROCESSORS`` name come first.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _held: Any = None
 
 
 def claim(base: str, first: int = 0) -> str:
-    """Return the identity of this process among those that share ``base``; numbers below ``first`` are not for it."""
+    """Return the lowest free identity among those of ``base``, with a number of at least ``first``."""
     global _held
     release()
     try:
@@ -51,7 +51,7 @@ def step_back(identity: str) -> str:
 
 
 def release() -> None:
-    """Let go of the identity; a forked child lets go of its copy of the parent's, which the parent still holds."""
+    """Release the identity; in a forked child, only the copy of the parent's lock is closed."""
     global _held
     if _held is not None:
         try:

@@ -1,7 +1,6 @@
-"""Export threads that live only while something waits, in processes that supervise others and serve nothing.
+"""Export threads of supervisors, which exist only while there is something to export.
 
-What such a process records is exported all the same: recording starts the thread, which ends when nothing is left, and
-closes the connection.
+Recording something starts the thread; it exports, closes the connection, and ends when nothing is left.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from otel_injection.lifecycle import own_threads
 from otel_injection.otlp import connection
 
 _SOON = 1.0
-"""Seconds that what is recorded waits at most: a thread that waits longer is one that stands by."""
+"""The most seconds that a record waits for its export: a thread that waits longer would be a standing one."""
 
 
 def prepare(part: Any, thread: own_threads.Thread) -> None:
-    """Let a batch processor or metric reader of the SDK rest; ``thread`` is its own, stopped or never started."""
+    """Prepare a batch processor or metric reader to have a thread only at need; ``thread``, its own, is stopped."""
     part._at_work = threading.Lock()  # held for a thread from its start to its end
     part._measured = thread.ident is not None  # perhaps
     if _waits(part):

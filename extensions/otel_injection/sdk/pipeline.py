@@ -25,9 +25,9 @@ _SETUP_PATIENCE = 5.0
 
 
 class Pipeline:
-    """Holds the process's SDK, or why there is none.
+    """Holds the SDK of the process.
 
-    ``state`` changes identity whenever what was derived from the SDK before must be derived anew.
+    ``state`` is another object whenever tracers, meters and loggers must be taken from the SDK again.
     """
 
     def __init__(self, configure: Callable[[], Any]) -> None:
@@ -50,13 +50,13 @@ class Pipeline:
             listener(self.state)
 
     def current(self) -> Any:
-        """Return the SDK's state, setting the SDK up if this is its first use; None if there is none to be had."""
+        """Return the SDK's state, and set the SDK up at its first use; None if it cannot be set up."""
         if self.pid != os.getpid():  # forked by C code, which runs no fork hooks of Python's
             self.after_fork()
         return self.state or self._start()
 
     def exclusively(self, make: Callable[[], Any]) -> Any:
-        """Return what ``make`` does, beside which nothing else of ours is set up.
+        """Return the result of ``make``, which runs in one thread at a time.
 
         None if this very thread is setting something up already, or if another one takes too long.
         """
@@ -69,13 +69,13 @@ class Pipeline:
             self._builder = get_ident()
             return make()
         finally:
-            # A signal handler of the app's may raise between any two steps: the lock itself knows whose it is.
+            # A signal handler of the app may raise between any two steps: so the lock itself tells whether it is held.
             while lock._is_owned():  # type: ignore[attr-defined]
                 self._builder = None
                 lock.release()
 
     def rest(self) -> None:
-        """Have an SDK that is set up already hold no thread and no connection while it has nothing to send."""
+        """Turn the SDK, if it is set up, into that of a supervisor: no thread and no connection while idle."""
         self.exclusively(lambda: self.state.rest() if self.state is not None and self.pid == os.getpid() else None)
 
     def before_fork(self) -> None:
@@ -89,7 +89,7 @@ class Pipeline:
             self.state.go_on()
 
     def after_patching(self) -> None:
-        """Go on with the locks and threads that gevent has put in the place of Python's."""
+        """Start the export threads again, with gevent's locks and threads."""
         self._lock = threading.RLock()
         if self.state is not None:
             self.state.renew_locks()
@@ -126,12 +126,12 @@ class Pipeline:
         self._closing = False
 
     def hold(self, holding: bool) -> None:
-        """Let threads that start a span wait: without us, they would be gone; what is still answered has its span."""
+        """Let threads that start a span wait: the process ends, and requests that are being answered end first."""
         self._holder = get_ident()
         self.holding = holding
 
     def wait(self) -> None:
-        """Wait while threads are held; an event loop is not, which would keep others from ending their spans."""
+        """Wait while threads are held. An event loop never waits: it would keep its other requests from ending."""
         asyncio = sys.modules.get("asyncio.events")
         while self.holding and self._holder != get_ident() and (asyncio is None or asyncio._get_running_loop() is None):
             time.sleep(0.01)

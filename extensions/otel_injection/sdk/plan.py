@@ -1,4 +1,4 @@
-"""What an SDK is to be made of: ``from_environment`` and ``from_file`` say it, ``assembly`` makes it.
+"""The plan of an SDK: ``from_environment`` and ``from_file`` make it, ``assembly`` builds the SDK from it.
 
 None stands for the SDK's own default, an empty sequence for nothing.
 """
@@ -68,9 +68,9 @@ class Metrics:
 
 @dataclass
 class Plan:
-    """The whole of it; for a signal that is None, there is nothing.
+    """The plan of all signals; a signal that is None has no provider.
 
-    ``at`` names the place in the configuration file ``file`` with whatever goes wrong within it.
+    ``at`` is a context manager that adds the place in the configuration file ``file`` to an error within it.
     """
 
     resource: Any

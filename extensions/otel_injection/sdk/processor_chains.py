@@ -1,6 +1,6 @@
-"""The chains of processors before what exports, and what becomes of a signal whose chain cannot be made.
+"""Puts the chains of processors before the exporting ones.
 
-Privacy fails closed: a signal whose chain masks is not exported without it.
+Privacy fails closed: if a chain with ``mask`` cannot be made, its signal is not exported.
 """
 
 from __future__ import annotations

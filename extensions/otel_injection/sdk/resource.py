@@ -1,4 +1,4 @@
-"""The resource of this process: what the environment says of the service, and what is true of the process."""
+"""Makes the resource of this process from the settings, the detectors and the process itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GROUP = "opentelemetry_resource_detector"
 
 
 def create(described: Resource | None = None) -> Resource:
-    """Return the resource; what is said of the service wins over what detectors find.
+    """Return the resource; settings win over what detectors find.
 
     It is ``described`` by a configuration file, else by the environment.
     """

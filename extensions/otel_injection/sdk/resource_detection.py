@@ -14,7 +14,7 @@ VARIABLE = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
 
 
 def replace() -> None:
-    """Let the SDK detect without threads; called before any other module of the SDK is imported, since these detect."""
+    """Let the SDK detect without threads; to be called before its other modules, which detect at import."""
     resources.get_aggregated_resources = in_turn
     resources.environ = Environ(VARIABLE)  # type: ignore[attr-defined, assignment]
 
@@ -22,8 +22,8 @@ def replace() -> None:
 def in_turn(detectors: Any, initial_resource: Resource | None = None, timeout: int = 5) -> Resource:  # noqa: ARG001
     """Merge what the detectors find, one after the other.
 
-    The SDK does so in threads, even when it is imported: in a process that is ending there can be none, and one that
-    waited for the set-up, which waits for it, held the app for seconds.
+    The SDK does so in threads, even when it is imported. A process that is ending can start none, and a thread that
+    needed the SDK while its set-up waited for that thread held the app for seconds.
     """
     found = initial_resource or _DEFAULT_RESOURCE
     for detector in detectors:

@@ -19,7 +19,7 @@ def _wanted() -> bool:
 def observe(meter_provider: Any) -> None:
     """Register the observations of ``opentelemetry-instrumentation-system-metrics`` with an SDK.
 
-    A new instrumentor for each SDK: it remembers the process that it was made in, and after a fork that is the parent.
+    Each SDK gets a new instrumentor: one remembers the process that it was made in, which after a fork is the parent.
     """
     if disabled_instrumentations() & {"*", "system_metrics"} or not _wanted():
         return

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from _queue import Empty, SimpleQueue  # as they are: gevent can replace queues without threads
+from _queue import Empty, SimpleQueue  # the originals: gevent can replace queues without replacing threads
 from contextlib import suppress
 from typing import Any
 
 
 def event() -> Any:
-    """Return an event; where gevent or eventlet have replaced threads, theirs, which alone lets others run."""
+    """Return an event; where gevent or eventlet have replaced threads, theirs, which lets other greenlets run."""
     gevent, eventlet = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
     if gevent is not None and gevent.is_module_patched("threading"):
         return threading.Event()
@@ -36,12 +36,12 @@ class Event:
         return self._flag
 
     def set(self) -> None:
-        """Set it, and wake who waits."""
+        """Set it, and wake the thread that waits."""
         self._flag = True
         self._wakers.put(None)
 
     def clear(self) -> None:
-        """Take that back."""
+        """Unset it."""
         self._flag = False
         with suppress(Empty):
             while True:

@@ -1,7 +1,7 @@
-"""``container.id``: in what container this process runs, by what the kernel says of it.
+"""Detects ``container.id`` from the control group and the mounts of this process.
 
-See https://opentelemetry.io/docs/specs/semconv/resource/container/. Nothing is said rather than something wrong: where
-the control group is hidden, the mounts name the container only under Docker and CRI-O; containerd's name the pod's.
+See https://opentelemetry.io/docs/specs/semconv/resource/container/. Where it is uncertain, there is no attribute: where
+the control group is hidden, the mounts name the container under Docker and CRI-O, but the pod under containerd.
 """
 
 from __future__ import annotations

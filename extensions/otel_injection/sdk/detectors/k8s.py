@@ -1,6 +1,7 @@
-"""``k8s.*``: in what pod this process runs, by what the kubelet and the operator have put into its container.
+"""Detects ``k8s.*`` from what the kubelet and the operator have put into the container.
 
-See https://opentelemetry.io/docs/specs/semconv/resource/k8s/. Only what is certain: a host name is not always a pod's.
+See https://opentelemetry.io/docs/specs/semconv/resource/k8s/. Only certain attributes are set: a host name is not
+always the name of a pod.
 """
 
 from __future__ import annotations

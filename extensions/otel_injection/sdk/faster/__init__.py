@@ -1,1 +1,1 @@
-"""The most frequent steps of the SDK in fewer steps, with the same results; see ``replacing``."""
+"""Faster replacements for the SDK's most frequent operations, with the same results; see ``replacing``."""

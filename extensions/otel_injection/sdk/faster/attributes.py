@@ -43,14 +43,14 @@ _hash_attributes = _view_instrument_match._hash_attributes
 
 
 def attributes_key(attributes: Any) -> Any:
-    """Return what is equal for equal attributes of the same types, in whatever order, and for no others."""
+    """Return a key that is equal for equal attributes of the same types, in any order, and for no others."""
     if not is_plain(attributes):
         return _hash_attributes(attributes)
     return frozenset([(key, value, type(value)) for key, value in attributes.items()])
 
 
 class QuickMeasurement(Measurement):
-    """A measurement; see there."""
+    """A measurement; see ``opentelemetry.sdk.metrics._internal.measurement.Measurement``."""
 
     def __init__(
         self, value: float, time_unix_nano: int, instrument: Any, context: Any, attributes: Any = None
@@ -67,7 +67,7 @@ class QuickMeasurement(Measurement):
 
 
 class _AnyBounded(ABCMeta):
-    """Lets the SDK's ``isinstance`` mean upstream's class."""
+    """Lets ``isinstance`` in the SDK accept upstream's class and the one here."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, BoundedAttributes)

@@ -26,7 +26,7 @@ _reset: Any = _variable.reset if _usual else api.detach
 
 
 def detach(token: Any) -> None:
-    """Leave a context that has been attached; what is wrong with that the API says."""
+    """Detach a context; in case of an error, the API's own function logs it."""
     try:
         _reset(token)
     except ours(Exception):

@@ -1,4 +1,4 @@
-"""Attributes of a span that are made only where they are needed, and given to the span as they are."""
+"""Attributes of a span that are made only if the span records, and are not checked again."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 class Plain(dict[str, Any]):
-    """Attributes of which it is known that they need not be looked at: texts and numbers, by names that are not empty.
+    """Attributes that need no check: texts and numbers, under names that are not empty.
 
-    Who makes them gives them away.
+    The span takes the dictionary itself: its maker must not use it any more.
     """
 
 

@@ -1,7 +1,8 @@
-"""Measurements that go straight to where they add up, once the SDK has found out where that is.
+"""Measurements that go straight to their aggregation, once the SDK has found it.
 
-The first measurement of an instrument with certain attributes takes upstream's way. Where that has ended is
-remembered by the attributes, in their order and with their types: what is found by them needs no more to be looked at.
+The first measurement of an instrument with certain attributes goes through upstream's code. Its aggregation is
+remembered by the attributes, in their order and with their types; further ones with the same attributes go there
+directly.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from otel_injection.sdk.faster.attributes import is_plain
 
 _NUMBERS = frozenset({int, float})
 _HIGHEST = 1e300
-"""What is far from what is no number any more."""
+"""Far below the largest float, so that sums cannot become infinite."""
 _MOST = 2000
-"""How many sets of attributes are remembered for an instrument."""
+"""The most sets of attributes that are remembered for an instrument."""
 
 _counter_add = instrument.Counter.add
 _up_down_counter_add = instrument.UpDownCounter.add
@@ -81,7 +82,7 @@ def look_anew(consumer: Any) -> None:
 class _Way:
     """Where the measurements of an instrument go.
 
-    ``points`` are pairs of a function and an aggregation, by attributes; None where upstream's way is the only one.
+    ``points`` are pairs of a function and an aggregation, by attributes; None if all go through upstream's code.
     """
 
     def __init__(self, own: Any) -> None:
@@ -185,7 +186,7 @@ def _take_histogram(aggregation: Any, amount: float, span: Any) -> None:
 
 
 def _keep(bucket: Any, amount: float, attributes: Any, span: Any) -> None:
-    """Do what ``ExemplarBucket.offer`` does; the attributes of the point are as good as the measurement's."""
+    """Do what ``ExemplarBucket.offer`` does, with the equal attributes of the point in place of the measurement's."""
     bucket._ExemplarBucket__value = amount
     bucket._ExemplarBucket__time_unix_nano = time_ns()
     bucket._ExemplarBucket__attributes = attributes

@@ -8,11 +8,11 @@ from typing import Any
 from opentelemetry.sdk.trace.sampling import Decision, ParentBased, StaticSampler, TraceIdRatioBased
 
 Decide = Callable[[Any, int], bool]
-"""Says of a parent's span context, None for a root, and a trace id whether a span is recorded and sampled."""
+"""Decides, from the parent's span context (None for a root) and a trace id, whether a span is recorded and sampled."""
 
 
 def compiled(sampler: Any) -> Decide | None:
-    """Return what decides as a sampler does, None if that is not known: it is another, or adds something to spans."""
+    """Return a function that decides as the sampler does; None for an unknown sampler, or one that adds to spans."""
     decides = type(sampler).should_sample  # a sampler that the environment names is of a class derived from these
     if decides is StaticSampler.should_sample and sampler._decision is not Decision.RECORD_ONLY:
         sampled = sampler._decision is Decision.RECORD_AND_SAMPLE
@@ -49,5 +49,5 @@ def _parent_based(sampler: Any) -> Decide | None:
 
 
 def decision(sampled: bool) -> Decision:
-    """Return what a sampler of the specification calls its decision."""
+    """Return the decision in the specification's terms."""
     return Decision.RECORD_AND_SAMPLE if sampled else Decision.DROP

@@ -45,14 +45,14 @@ def use() -> None:
 
 
 class Processors(SynchronousMultiSpanProcessor):
-    """The processors of a provider; asks only those for what they do that do it."""
+    """The processors of a provider; calls only those methods that do something."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.starting: tuple[Any, ...] = ()
         self.ending: tuple[Any, ...] = ()
         self._batch: Any = None
-        """That of the only processor, if its exporter is ours: that one reads spans as they are."""
+        """The method of the only processor that queues a span, if its exporter is ours and can read the span itself."""
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Add a processor behind the others."""
@@ -109,7 +109,7 @@ class _Span(trace._Span):
 
     __module__ = trace._Span.__module__
 
-    # What most spans never have.
+    # Most spans never have these.
     _events: Any = ()
     _links: Any = ()
     _trace_config = None
@@ -138,7 +138,7 @@ class _Span(trace._Span):
         super().add_link(context, attributes)
 
     def _have(self, name: str, limit: int | None) -> None:
-        """Have a list for events or links of this span's own."""
+        """Give this span a list of its own for events or links."""
         if name not in self.__dict__:
             with self._lock:
                 self.__dict__.setdefault(name, BoundedList(limit))
@@ -286,7 +286,7 @@ def start_span(  # noqa: C901 - one function: each further call is a part of wha
 
 
 def _skips(self: Any, parent: Any) -> bool:
-    """Return whether a child of a span would not record, and would not be counted."""
+    """Return whether a child of a span would neither record nor be counted."""
     decide = self._decide
     return (
         decide is not None
