@@ -52,7 +52,7 @@ def _describe(process: processes.Process, mount: str, known: Any) -> Dict[str, A
         answers = _ask(environment, known)
         failed = [each for each in answers if not each.accepted]
         if failed and (not process.inherited or sdk):
-            findings = [each for each in findings if each.code != "export_failed"]  # the same, some time ago
+            findings = [each for each in findings if each.code != "export_failed"]  # the new request tells why
             findings = diagnosis.of_answers(failed) + findings
     return {
         "pid": process.pid,

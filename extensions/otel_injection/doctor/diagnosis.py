@@ -1,4 +1,4 @@
-"""Why a process does or does not export: findings, each one line that names the cause and what to do."""
+"""Explains why a process does or does not export: each finding is one line that names the cause and what to do."""
 
 import os
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional

@@ -68,7 +68,7 @@ def _named_by_file(environment: Dict[str, str], signal: str) -> List[Any]:
 
     try:
         return list(file_settings.destinations(loading.read(name, environment), signal))
-    except (Refused, ValueError):  # the process says so
+    except (Refused, ValueError):  # the process itself has printed a line about it
         return []
 
 

@@ -12,7 +12,7 @@ _VERSION = re.compile(r"python(\d\.\d+)")
 
 
 class Process(NamedTuple):
-    """One process; what belongs to somebody else, and may not be read, is None."""
+    """One process; fields that may not be read, because it belongs to somebody else, are None."""
 
     pid: int
     parent: int
@@ -56,7 +56,7 @@ class Process(NamedTuple):
 
 
 def find(wanted: Sequence[int] = (), proc: str = "/proc") -> Iterator[Process]:
-    """Find the Python processes, but for this one, by their number; if any are ``wanted``, those alone."""
+    """Yield the Python processes except this one, in the order of their numbers; if any are ``wanted``, only those."""
     for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
         if pid == os.getpid() or (wanted and pid not in wanted):
             continue
@@ -141,7 +141,7 @@ def _version(executable: str, maps: str) -> str:
 
 
 def _inner_pid(folder: str, pid: int) -> int:
-    """Return the number by which a process knows itself, if it is in a PID namespace of its own."""
+    """Return the number of a process in its own PID namespace, which may be another one."""
     found = re.search(r"^NSpid:.*?(\d+)$", _text(folder, "status"), re.MULTILINE)
     return int(found.group(1)) if found else pid
 

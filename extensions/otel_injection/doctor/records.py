@@ -14,7 +14,7 @@ def read(pid: int, proc: str = "/proc") -> Optional[Dict[str, Any]]:
     ``counts`` are those of its exports. Raises PermissionError if the process belongs to somebody else.
     """
     folder = os.path.join(proc, str(pid), "fd")
-    for number in sorted(map(int, os.listdir(folder)), reverse=True):  # it has a high one
+    for number in sorted(map(int, os.listdir(folder)), reverse=True):  # the record's number is high
         path = os.path.join(folder, str(number))
         try:
             if os.readlink(path).startswith(_NAME):

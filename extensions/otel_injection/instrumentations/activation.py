@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from otel_injection.stand_ins.for_packaging_version import Requirement
 
 _met: dict[str, Instrumentation] = {}
-"""The instrumentations of which a trigger has been executed, by name."""
+"""By name: the instrumentations for which the app has imported at least one trigger."""
 
 
 def arrived(_module: Any, trigger: str) -> None:
-    """Let the instrumentations act that wait for this trigger alone, unless they are disabled."""
+    """Note that a trigger has been executed; instrumentations without an open trigger act, unless disabled."""
     disabled = disabled_instrumentations()
     if "*" in disabled:
         return
@@ -61,7 +61,7 @@ class Instrumentation:
             self._acted = True
             try:
                 adaptations.when_ready(self.name, self.act)
-            except BaseException:  # the app's: its import fails by it, and may be tried again
+            except BaseException:  # sent by the app: its import fails, and the app may try it again
                 self._acted = False
                 raise
 
@@ -71,7 +71,7 @@ class Instrumentation:
     def act(self) -> None:
         """Instrument the library, unless its version is not supported; never raises."""
         try:
-            if ending.begun():  # what only reports at the end needs no instrumentation any more
+            if ending.begun():  # a library that is imported while the process ends
                 return
             found: dict[str, str] = {}
             conflict = next(
@@ -91,7 +91,7 @@ class Instrumentation:
                 record.library(self.name, "skipped", f"{CONFIG_FILE} switches it off")
                 return
             hooks.happened(hooks.FIRST_TELEMETRY)
-            if not NAMES:  # given up: the payload is damaged, which has been said
+            if not NAMES:  # the payload is damaged, for which there was a line
                 return
             from otel_injection.instrumentations import replacements
             from otel_injection.instrumentations.distro import Distro
@@ -110,7 +110,7 @@ class Instrumentation:
                 return
             reason = f"{type(error).__name__}: {error}"
             record.library(self.name, "failed", reason)
-            report.say(f"{self.name} is not instrumented: {reason}", kind=f"act {reason}")  # the same may stop several
+            report.say(f"{self.name} is not instrumented: {reason}", kind=f"act {reason}")  # it may hold for several
 
     def load(self) -> Any:
         """Import and return the instrumentor's class, as an entry point would."""
@@ -123,6 +123,6 @@ class Instrumentation:
 
 
 def _own_module(missing: str | None) -> bool:
-    """Return whether a module was sought inside one that is no package: a file of the app hides the library."""
+    """Return whether the missing module's parent is no package: a file of the app hides the library."""
     parent = sys.modules.get((missing or "").partition(".")[0])
     return parent is not None and parent.__name__ != missing and not hasattr(parent, "__path__")

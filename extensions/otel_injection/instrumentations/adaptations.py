@@ -1,7 +1,7 @@
-"""Which instrumentations need more than to act when their library is imported, and where that is.
+"""Lists the instrumentations that need more than to act when their library is imported.
 
-For some "when it is imported" is too early, some build on one another, and some are completed once they have acted.
-What is known of a library stands in its own file.
+Some must act later, some build on one another, and some are completed afterwards. What each needs stands in a file of
+its own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BY_NAME = {
     "starlette": "asgi.starlette:instrument",
     "threading": "thread_pools:instrument",
 }
-"""By the name of an instrumentation, the function that lets it act: it is given the name and what to call for that."""
+"""By name of an instrumentation: the function that lets it act, called with the name and a function that does so."""
 
 
 def when_ready(name: str, act: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""aiohttp's server: what is done for a request whose URL is excluded."""
+"""aiohttp's server: excluded URLs."""
 
 from __future__ import annotations
 

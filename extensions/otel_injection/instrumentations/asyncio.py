@@ -38,7 +38,7 @@ class Instrumentor(AsyncioInstrumentor):
             wrap_function_wrapper(asyncio.TaskGroup, "create_task", self._around_one)
 
     def trace_future(self, future: Any) -> Any:
-        """Measure a future; upstream asks it for its exception, and so hides that nobody else does."""
+        """Measure a future. Upstream retrieves its exception, which hides asyncio's warning that the app never did."""
         if not _is_instrumented(future):
             span = self._tracer.start_span("asyncio future") if self._future_active_enabled else None
             self._measure(future, {"type": "future"}, span)
@@ -74,7 +74,7 @@ class Instrumentor(AsyncioInstrumentor):
         start = default_timer()
 
         def done(ended: Any) -> None:
-            error: Any = None if ended.cancelled() else ended._exception  # asked for by its method, it counts as seen
+            error: Any = None if ended.cancelled() else ended._exception  # exception() marks it as retrieved
             state = "cancelled" if ended.cancelled() else determine_state(error)
             self.record_process(start, {**attributes, "state": state}, span, error)
 

@@ -1,6 +1,6 @@
 """Makes a span of each command of click, as upstream's instrumentation does, which imports Flask into every such app.
 
-A command may be a server, or start one: see ``roots`` for its requests.
+A command may be a server, or start one: see ``command_requests`` for its requests.
 """
 
 from __future__ import annotations

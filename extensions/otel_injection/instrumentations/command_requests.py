@@ -1,7 +1,7 @@
-"""Makes a request that is served within a command, such as one of click, the root of a trace or its caller's.
+"""Gives requests that are served within a command, such as one of click, traces of their own, or their caller's.
 
-Upstream takes whatever span is current for the request's parent. Where a command starts a server, that is the command's
-span: all requests would be in one trace, none of them a server span, none of them measured.
+Upstream makes the current span the request's parent. Where a command starts a server, the current span is the
+command's: all requests would be in one trace, without server spans and metrics.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ COMMAND = context.create_key("otel-injection-command")
 
 
 def free_requests() -> None:
-    """Replace what instrumentations of servers start their spans with; to be called before they are imported."""
+    """Replace the function by which instrumentations of servers start spans; to be called before they are imported."""
     start_any: Any = utils._start_internal_or_server_span
 
     def start(

@@ -1,4 +1,4 @@
-"""Classes that an instrumentation derives from the library's own and puts in their place."""
+"""Makes classes that instrumentations put in the place of a library's look like the originals."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def look_alike(module: str, name: str) -> None:
 
 
 def is_derived(module: str, name: str) -> bool:
-    """Return whether such a class is there."""
+    """Return whether a class of the library has been replaced by a derived one."""
     return "_otel_injection" in vars(getattr(sys.modules.get(module), name, None) or object)

@@ -11,7 +11,7 @@ from otel_injection.providers import metering, propagators, tracing
 
 
 def prepare(_module: None, _event: str) -> None:
-    """Complete what instrumentations use, before the first one acts and before the SDK is set up."""
+    """Prepare wrapt, the propagators and others, before the first instrumentation acts or the SDK is set up."""
     wrapt_proxies.complete()
     propagators.complete()
     command_requests.free_requests()
@@ -24,7 +24,7 @@ class Distro(BaseDistro):  # type: ignore[misc]
         """Do nothing: the SDK is set up at its first use, with defaults that need no environment."""
 
     def load_instrumentor(self, entry_point: Any, **kwargs: Any) -> None:
-        """Let an instrumentation act, with the providers that find the process's SDK when they are used."""
+        """Let an instrumentation act, with providers that find the process's SDK when they are used."""
         entry_point.load()().instrument(
             tracer_provider=tracing.INSTRUMENTATIONS, meter_provider=metering.INSTRUMENTATIONS, **kwargs
         )

@@ -1,8 +1,8 @@
-"""What is done for a request whose URL is excluded: no span of it is the root of a trace (contrib issue 2140).
+"""Lets nothing below an excluded request become a trace of its own (contrib issue 2140).
 
-Upstream makes no span for such a request and leaves it at that, so that each statement and each call becomes a trace of
-its own. Here they have a parent that is not sampled, which ``sdk.excluded_sampler`` knows under any sampler. The spans
-of an app that has set up OpenTelemetry itself are left alone.
+Upstream makes no span for such a request, so that each statement and each call in it becomes a trace of its own. Here
+these get a parent that is not sampled, which ``sdk.excluded_sampler`` recognizes under any sampler. The spans of an app
+that has set up OpenTelemetry itself are left alone.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A wrapper around a function of the app that fails by itself does not fail the app's call: that goes on without it.
+"""Keeps errors of upstream's wrappers from the app's calls.
 
-Upstream's wrappers look at arguments, connections and results that can be anything: a mock, bytes for text, a newer
-library. What they raise is kept from the app here, where every one of them is called: if the wrapper has not called
-the function yet, it is called now; if it has, that call's outcome stands. What the function itself raises, and what a
-signal handler or another thread sends, passes as it is; see ``contain``.
+The wrappers look at arguments, connections and results that can be anything: a mock, bytes for text, a newer library.
+All of them are called through this module. If a wrapper raises by itself before it has called the app's function, the
+function is called without it; if it has called it, the outcome of that call stands. What the function itself raises,
+and what a signal handler or another thread sends, reaches the app as it is; see ``contain``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NOTHING: Any = object()
 
 
 class _Call:
-    """One call of a function, as its wrapper sees it: it stands for the function, and keeps what came of it."""
+    """One call of the app's function: the wrapper gets this in place of the function, and it keeps the outcome."""
 
     __slots__ = ("error", "function", "result")
 
@@ -47,7 +47,7 @@ class _Call:
         return self.result is not _NOTHING or self.error is not None
 
     def outcome(self) -> Any:
-        """Return what the function returned, or raise what it raised, which looks as if no wrapper had lost it."""
+        """Return what the function returned, or raise what it raised, with no trace of the wrapper's own error."""
         error, self.error = self.error, None
         if error is None:
             return self.result
@@ -60,7 +60,7 @@ class _Call:
 
 
 class _AwaitedCall(_Call):
-    """The same of a function that is awaited."""
+    """The same for a coroutine function."""
 
     __slots__ = ()
 
@@ -75,7 +75,7 @@ class _AwaitedCall(_Call):
 
 
 def guard(wrapper: Any) -> Any:
-    """Return a wrapper for ``wrapt`` that cannot fail the call."""
+    """Return a wrapper for ``wrapt`` whose own errors do not fail the call."""
     code = getattr(inspect.unwrap(_function(wrapper)), "__code__", None)
     is_coroutine = code is not None and code.co_flags & inspect.CO_COROUTINE
     return _guarding_coroutine(wrapper) if is_coroutine else _guarding_function(wrapper)
@@ -126,7 +126,7 @@ def _guarding_coroutine(wrapper: Any) -> Any:
 
 
 def guard_replacement(owner: Any, name: str, variable: str) -> None:
-    """Guard a function that upstream has put in another's place, which it knows by a variable that it closes over."""
+    """Guard a function with which upstream has replaced another one, which is a variable of its closure."""
     replacement: Any = getattr(owner, name)
     place = replacement.__code__.co_freevars.index(variable)
     cells = replacement.__closure__
@@ -157,7 +157,7 @@ def guard_argument(owner: Any, name: str, place: int, given: Callable[[Any], Any
 
 
 def guarding_argument(replaced: Any, place: int, given: Callable[[Any], Any]) -> Any:
-    """Return what stands in for such a function."""
+    """Return the guarded form of such a function."""
 
     def wrapper(call: Any, args: Any, _given: Any, kwargs: Any) -> Any:
         return replaced(*args[:place], call, *args[place + 1 :], **kwargs)
@@ -176,9 +176,9 @@ def guarding_argument(replaced: Any, place: int, given: Callable[[Any], Any]) ->
 
 
 def guarding_listener(listener: Any, instead: Callable[..., Any] = lambda *_, **__: None) -> Any:
-    """Return what stands in for a function of upstream's that is called beside the app's.
+    """Return the guarded form of a function of upstream's that is called beside the app's.
 
-    Where it fails, ``instead`` says what it returns.
+    Where it raises, it returns what ``instead`` returns.
     """
 
     @functools.wraps(listener)
@@ -216,9 +216,9 @@ def described(error: BaseException) -> tuple[str, str]:
 
 @contextmanager
 def _telling(wrapper: Any, problem: tuple[str, str]) -> Iterator[None]:
-    """Say that the app's function is called without its wrapper.
+    """Print one line: the app's function is called without its wrapper.
 
-    Nothing is said where it fails by itself as its wrapper did, such as for a URL that is none.
+    There is no line if the function then fails as its wrapper did, such as for an invalid URL.
     """
     try:
         yield
@@ -230,7 +230,7 @@ def _telling(wrapper: Any, problem: tuple[str, str]) -> Iterator[None]:
 
 
 def tell(wrapper: Any, kind: str, text: str) -> None:
-    """Say that something went without its span."""
+    """Print one line: something has no span."""
     try:
         module = str(getattr(_function(wrapper), "__module__", "")).partition(".instrumentation.")[2] or "a library"
         name = module.partition(".")[0]

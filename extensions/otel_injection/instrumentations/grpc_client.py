@@ -1,7 +1,7 @@
 """gRPC calls with a client span, and with the app's own results, metadata and arguments.
 
-Upstream's interceptor gives a generator for the call that a stream of answers is: without ``cancel`` and ``code``, and
-not begun until it is read. Of metadata with one key twice, it keeps the last.
+For a stream of answers, upstream's interceptor returns a generator in place of the call: it has no ``cancel`` and no
+``code``, and the call does not begin until it is read. If a key of metadata stands twice, it keeps the last value.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from otel_injection import ours, report
 
 
 def instrument(name: str, act: Callable[[], None]) -> None:
-    """Let one of gRPC's instrumentations act, and make good what its calls lack."""
+    """Let one of gRPC's instrumentations act, and replace how it makes calls."""
     module, functions = _REPLACED.get(name, ("grpc", ()))
     owner = functools.reduce(getattr, module.split(".")[1:], grpc)
     own = {each: getattr(owner, each) for each in functions}
@@ -82,7 +82,7 @@ def _end_streams() -> None:
 
 
 def _call(self: Any, request: Any, metadata: Any, info: Any, invoker: Callable[[Any, Any], Any]) -> Any:
-    """Make a call in a span, which ends with it; returns and raises what the call does."""
+    """Make a call in a span, which ends with the call; return and raise what the call does."""
     if not is_instrumentation_enabled():
         return invoker(request, metadata)
     span, metadata = _begin(self._tracer, info.full_method, metadata)
@@ -129,7 +129,7 @@ def _begin(tracer: Any, method: Any, metadata: Any) -> tuple[Span, Any]:
 
 
 def _follow(span: Span, call: Any) -> bool:
-    """End the span when a call ends that goes on; False if it is over.
+    """End the span when the call ends; return False if the call has ended already.
 
     gRPC cancels a call that nobody holds any longer: the callback must not hold it.
     """
@@ -149,7 +149,7 @@ def _ended(span: Span, held: Callable[[], Any]) -> None:
 
 
 def _say_how(span: Span, call: Any) -> None:
-    """Set the status that a call ended with; one that is gone was cancelled."""
+    """Set the status of an ended call; one that nobody holds any longer was cancelled."""
     code = grpc.StatusCode.CANCELLED if call is None else call.code()
     if isinstance(code, grpc.StatusCode) and code is not grpc.StatusCode.OK:
         span.set_attribute(SpanAttributes.RPC_GRPC_STATUS_CODE, code.value[0])

@@ -23,7 +23,7 @@ _done: list[str] = []
 
 
 def complete(name: str) -> None:
-    """Let the context be complete, and a call go on where its span fails."""
+    """Mend the methods of upstream's context, and let a call go on where its span fails."""
     if not _done:
         context: Any = _server._OpenTelemetryServicerContext
         context.disable_next_message_compression = _disable_compression
@@ -44,7 +44,7 @@ def _disable_compression(self: Any) -> None:
 
 
 def _by_kind(intercept: Callable[..., Any]) -> Callable[..., Any]:
-    """Let ordinary functions, which an asynchronous server runs in threads, be wrapped as those of an ordinary one."""
+    """Wrap ordinary functions, which an asynchronous server runs in threads, as an ordinary server's are wrapped."""
 
     async def intercept_service(self: Any, continuation: Any, details: Any) -> Any:
         handler = await continuation(details)
@@ -66,7 +66,7 @@ _KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 
 
 def _writing_or_yielding(interceptor: Any) -> Callable[..., Any]:
-    """Return what wraps a handler of streams: one that yields, or one that writes to its context."""
+    """Return the wrapper for a handler of streams: for one that yields, or for one that writes to its context."""
     yielding, writing = interceptor._intercept_aio_server_stream, interceptor._intercept_aio_server_unary
     return lambda self, behavior, details: (
         yielding(self, behavior, details) if inspect.isasyncgenfunction(behavior) else writing(self, behavior, details)
@@ -74,14 +74,14 @@ def _writing_or_yielding(interceptor: Any) -> Callable[..., Any]:
 
 
 class _Silent:
-    """Stands for the app's context while upstream notes what the app tells it: the app tells it itself."""
+    """Stands for the app's context while upstream sets attributes: the app's own call reaches the real context."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_arguments, **_keywords: None
 
 
 def _beside(name: str, note: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method that calls the context's own, whatever comes of noting its arguments in the span."""
+    """Return a method that calls the context's own, even if setting its arguments on the span fails."""
 
     def method(self: Any, *arguments: Any, **keywords: Any) -> Any:
         context, self._servicer_context = self._servicer_context, _Silent()

@@ -1,6 +1,7 @@
-"""The headers of Kafka messages, into which upstream puts the context of a trace.
+"""Keeps headers of Kafka messages from growing.
 
-It adds to the app's own list. Where an app sends the same list again, it would grow with each message.
+Upstream adds the context of a trace to the app's own list of headers. Where an app sends the same list again, it would
+grow with each message.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 _SETTERS = {"aiokafka": "AIOKafkaContextSetter", "confluent_kafka": "KafkaContextSetter", "kafka": "KafkaContextSetter"}
-"""The class that does so, by instrumentation."""
+"""By instrumentation: the class that adds the context."""
 
 
 def instrument(name: str, act: Callable[[], None]) -> None:
-    """Let one of the instrumentations act, and have a list hold the context of the newest message alone."""
+    """Let one of the instrumentations act; a list holds the context of its newest message only."""
     act()
     from opentelemetry import instrumentation
 

@@ -1,6 +1,6 @@
-"""What of upstream's takes part in the app's calls without ``wrapt``, and must not fail them either; see ``fallback``.
+"""Guards the functions with which upstream replaces a library's without ``wrapt``; see ``fallback``.
 
-By instrumentation, what is done before it acts, and what is done then.
+For some instrumentations, something is done before they act, for others afterwards.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from otel_injection.instrumentations import fallback
 
 
 def before(name: str) -> None:
-    """Guard what the instrumentation of this name will put in place."""
+    """Guard what the instrumentation of this name is going to put in place."""
     _guard(_BEFORE, name)
 
 
@@ -27,7 +27,7 @@ def _guard(table: Mapping[str, Callable[[], None]], name: str) -> None:
     try:
         if name in table:
             table[name]()
-    except ours() as error:  # another release of the library: it is instrumented all the same
+    except ours() as error:  # another release of the library: it stays instrumented, without this guard
         report.debug(f"{name}: not guarded: {type(error).__name__}: {error}")
 
 
@@ -80,7 +80,7 @@ def _aiohttp_application() -> None:
     init = application.__init__
 
     def __init__(self: Any, *arguments: Any, **keywords: Any) -> None:  # noqa: N807 - it takes its place
-        if "middlewares" in keywords:  # upstream adds to what is the app's, which may be a tuple
+        if "middlewares" in keywords:  # upstream appends to the app's own list, which may be a tuple
             keywords["middlewares"] = list(keywords["middlewares"])
         init(self, *arguments, **keywords)
 

@@ -1,4 +1,4 @@
-"""Work that is given to a thread pool runs in the context that it was given in: upstream's way, in fewer steps.
+"""Lets work in a thread pool run in the context in which it was submitted: as upstream does, in fewer steps.
 
 Servers such as gunicorn's ``gthread`` give each request to a pool.
 """
@@ -32,7 +32,7 @@ def _submitting(submit: Any) -> Any:
     def within(self: Any, /, *arguments: Any, **keywords: Any) -> Any:
         elsewhere = sys.modules.get("concurrent.futures.interpreter")
         if not arguments or (elsewhere is not None and isinstance(self, elsewhere.InterpreterPoolExecutor)):
-            return submit(self, *arguments, **keywords)  # an interpreter of its own takes no function of ours
+            return submit(self, *arguments, **keywords)  # a pool of interpreters cannot take a function of ours
         current, function = current_context.get_current(), arguments[0]
 
         def wrapped_func(*arguments: Any, **keywords: Any) -> Any:

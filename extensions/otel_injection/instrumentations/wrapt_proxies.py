@@ -1,6 +1,7 @@
-"""Makes wrapt's proxies, which stand in for an app's functions and objects, do more of what these do.
+"""Lets wrapt's proxies be copied, pickled and printed as the functions and objects that they stand for.
 
-wrapt refuses to copy and pickle a proxy, since it cannot know what is wanted; the app wants what it gets without us.
+wrapt refuses to copy and pickle a proxy, since it cannot know whether the proxy or the object is meant. An app means
+the object.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _DBAPI = "otel_injection._vendor.opentelemetry.instrumentation.dbapi"
 
 
 def complete() -> None:
-    """Add to wrapt's classes what they lack; calling it again changes nothing."""
+    """Add these methods to wrapt's classes; calling it again changes nothing."""
     proxy: Any = wrapt.BaseObjectProxy
     proxy.__repr__ = lambda self: repr(self.__wrapped__)
     proxy.__copy__ = lambda self: copy.copy(self.__wrapped__)
@@ -38,7 +39,7 @@ def complete() -> None:
 
 
 def _await_modules() -> None:
-    """Wrap what stands in a module that the app has not imported once it does, if ever: wrapt would import it."""
+    """Wrap a function of a module only once the app has imported the module; wrapt would import it."""
     patches: Any = sys.modules[wrapt.wrap_object.__module__]
     wrap = patches.wrap_object
 
@@ -52,7 +53,7 @@ def _await_modules() -> None:
 
 
 def _owner(function: Any) -> Any:
-    """Return what a method is bound to, None for a function of a module, whatever it is written in."""
+    """Return the object that a method is bound to, None for a function of a module, in Python or in C."""
     owner = getattr(function, "__self__", None)
     return None if isinstance(owner, type(sys)) else owner
 
@@ -63,7 +64,7 @@ def _deepcopy_function(self: Any, memo: Any) -> Any:
 
 
 def _reduce_function(self: Any, _protocol: Any) -> Any:
-    """Return what pickles a function: the place where another process, with or without us, finds it."""
+    """Return a function's module and name, by which another process, with or without us, finds it when unpickling."""
     function = self.__wrapped__
     owner = _owner(function)
     if owner is not None:
@@ -87,7 +88,7 @@ def _complete_database(dbapi: Any) -> None:
         fallback.guard_argument(dbapi.CursorTracer, name, 2)
 
     class Connection(dbapi.TracedConnectionProxy):  # type: ignore[misc]
-        """The connection of sqlite3, whose code in C takes none but its own."""
+        """A proxy of a sqlite3 connection whose ``backup`` unwraps its target: the code in C accepts no proxy."""
 
         def backup(self, target: Any, **keywords: Any) -> Any:
             return self.__wrapped__.backup(getattr(target, "__wrapped__", target), **keywords)

@@ -7,14 +7,14 @@ from otel_injection.instrumentations import derived_classes
 
 
 def watch_excluded() -> None:
-    """Have what is done for a request whose URL is excluded make no traces."""
+    """Let nothing below an excluded request make a trace of its own."""
     from otel_injection.instrumentations.asgi import excluded
 
     excluded.watch()
 
 
 def shorten(instrumentation: str, module: str, name: str) -> None:
-    """Have apps of an instrumented class that are made from now on do less for each request."""
+    """Let apps of an instrumented class that are made from now on take the shorter way."""
     if derived_classes.is_derived(module, name):
         try:
             from otel_injection.instrumentations.asgi import middleware

@@ -19,7 +19,7 @@ _NAMES = {
     name.encode(): name for name in ("host", "user-agent", "content-length", "traceparent", "tracestate", "baggage")
 }
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"})
-"""Methods that upstream keeps as they are, whatever its setting says of others."""
+"""Methods that upstream always keeps as they are; a setting may add others."""
 _synthetic = lru_cache(500)(detect_synthetic_user_agent)
 
 _ACTIVE_OLD = frozenset(_semconv._server_active_requests_count_attrs_old)
@@ -66,7 +66,7 @@ class Conventions:
         self._active = (_ACTIVE_OLD if self.old else frozenset()) | (_ACTIVE_NEW if self.new else frozenset())
 
     def of_request(self, scope: Mapping[str, Any], headers: Headers, place: tuple[str, Any, str]) -> dict[str, Any]:
-        """Return what ``collect_request_attributes`` does; ``place`` is what ``server_and_url`` has returned."""
+        """Return the same as ``collect_request_attributes``; ``place`` is the result of ``server_and_url``."""
         result: dict[str, Any] = {}
         server, port, url = place
         query = scope.get("query_string")
@@ -119,12 +119,12 @@ class Conventions:
             result["http.request.method"] = known
 
     def of_active(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
-        """Return those of a request that its being served is counted with."""
+        """Return the attributes of the number of active requests."""
         names = self._active
         return {key: value for key, value in attributes.items() if key in names}
 
     def of_answer(self, span: Any, attributes: dict[str, Any], status: Any) -> None:
-        """Do what ``set_status_code`` does: tell a span and the attributes for the metrics of the status."""
+        """Set the status of an answer on a span and in the attributes of metrics, as ``set_status_code`` does."""
         if type(status) is not int or status < 0:
             asgi.set_status_code(span, status, attributes, self.mode)  # type: ignore[no-untyped-call]
             return
@@ -145,13 +145,13 @@ class Conventions:
 
 
 def of_duration(attributes: Mapping[str, Any], *, new: bool) -> dict[str, Any]:
-    """Return those of a request that its duration is recorded with."""
+    """Return the attributes of a request's duration."""
     names = _DURATION_NEW if new else _DURATION_OLD
     return {key: value for key, value in attributes.items() if key in names}
 
 
 def number(value: Any, otherwise: int | None = None) -> int | None:
-    """Return what is or reads as a number, ``otherwise`` for anything else."""
+    """Return a value as a number, or ``otherwise`` if it is none."""
     if type(value) is int:
         return value
     try:
@@ -161,12 +161,12 @@ def number(value: Any, otherwise: int | None = None) -> int | None:
 
 
 def shown(url: str) -> str:
-    """Return a URL without what is secret in it."""
+    """Return a URL without the secrets in it."""
     return url if _has_nothing_to_hide(url) else redact_url(url)
 
 
 def _has_nothing_to_hide(url: str) -> bool:
-    """Return whether ``redact_url`` is known to change nothing in a URL, without taking it apart."""
+    """Return whether ``redact_url`` would change nothing in a URL, as far as can be told without parsing it."""
     if "@" in url:
         return False
     query = url.partition("?")[2]

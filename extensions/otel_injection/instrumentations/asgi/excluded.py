@@ -1,4 +1,4 @@
-"""What is done for a request to an ASGI app whose URL is excluded."""
+"""Excluded URLs of ASGI apps: nothing below such a request makes a trace of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from otel_injection.instrumentations.excluded_urls import enter, leave
 
 
 def watch() -> None:
-    """Have upstream's middleware do so, which FastAPI's and Starlette's instrumentations share; once."""
+    """Wrap upstream's middleware, which FastAPI's and Starlette's instrumentations share; once."""
     from opentelemetry.instrumentation import asgi
 
     kind: Any = asgi.OpenTelemetryMiddleware

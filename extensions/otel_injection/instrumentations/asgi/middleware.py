@@ -1,7 +1,8 @@
-"""A shorter way through upstream's instrumentation of ASGI, which FastAPI's and Starlette's are made of.
+"""A shorter way through upstream's ASGI middleware, on which FastAPI's and Starlette's instrumentations are built.
 
-``__call__`` of upstream's middleware is replaced by this one, which serves plain HTTP requests. Upstream's own serves
-all else: WebSockets, requests within a span (of an app mounted in another), hooks, captured headers, what raises here.
+``__call__`` of upstream's middleware is replaced by this one, which serves plain HTTP requests. The original serves all
+others: WebSockets, requests within a span (of an app mounted in another), hooks, captured headers, and those for which
+this one raises.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ async def call(self: Any, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and _is_usual(self):
             request = Request(self, scope)
     except ours() as error:
-        report.debug(f"a request takes the long way: {type(error).__name__}: {error}")  # and loses nothing
+        report.debug(f"a request takes the long way: {type(error).__name__}: {error}")  # with the same telemetry
         request = None
     if request is None or request.within:
         await _call(self, scope, receive, send)
@@ -84,7 +85,7 @@ async def call(self: Any, scope: Any, receive: Any, send: Any) -> None:
 
 
 def _is_usual(middleware: Any) -> bool:
-    """Return whether a middleware was made without what only upstream's code does."""
+    """Return whether a middleware has no hooks or other options that only upstream's code supports."""
     kinds = middleware.__dict__.get("_otel_injection")
     if kinds is None:
         usual = type(middleware) is asgi.OpenTelemetryMiddleware and not any(
@@ -108,12 +109,12 @@ _headers = _Headers()
 
 
 def _remote_parent(scope: Any, headers: dict[str, list[str]]) -> Context:
-    """Return the context that a request's headers bring along."""
+    """Return the context that is extracted from a request's headers."""
     propagator = propagate.get_global_textmap()
     if not server_spans.is_w3c(propagator):
         return server_spans.extracted(propagator, scope, asgi.asgi_getter)
     if not any(each in headers for each in _FIELDS):
-        return Context()  # what these two make of nothing
+        return Context()  # W3C's propagators extract nothing without these headers
     return server_spans.extracted(propagator, headers, _headers)
 
 
@@ -210,7 +211,7 @@ class Request:
             self._span.end()
 
     def _tell(self, message: Any) -> None:
-        """Make the span of a message that is sent, and tell the request's span of it."""
+        """Make the span of a sent message, and set what it tells on the request's span."""
         middleware, kind = self._middleware, message["type"]
         starts = kind == "http.response.start"
         status = message["status"] if starts else None
@@ -240,7 +241,7 @@ class Request:
         return kind == "http.response.body" and not message.get("more_body", False)
 
     def _measure(self, seconds: float) -> None:
-        """Record what there is to be measured of it."""
+        """Record the request's duration and sizes."""
         span = self._span
         measured = self._kind.measured(self._told, asgi._collect_target_attribute(self._scope))
         if measured.old_duration is not None:
@@ -267,5 +268,5 @@ class Request:
 
 
 def _skips(tracer: Any, span: Any) -> bool:
-    """Return whether a child of this span would not record either, and nobody would know of it."""
+    """Return whether a child of this span would neither record nor be counted."""
     return bool(getattr(tracer, "takes_later", False) and tracer.skips(span.get_span_context()))

@@ -1,4 +1,4 @@
-"""What ASGI requests have in common: most of their attributes, and where their measurements go, both looked up."""
+"""Kinds of ASGI requests: those alike share most attributes and their metric series, which are looked up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OWN = frozenset(
         *("url.path", "url.query", "client.address", "client.port"),
     }
 )
-"""Attributes in which requests of one kind differ; nothing is measured with them."""
+"""Attributes that differ between requests of one kind; no metric has them."""
 _PLAIN = frozenset({str, int})
 
 Place = tuple[str, Any, str]
@@ -96,7 +96,7 @@ class Kind:
         return {**self._conventions.of_request(scope, headers, place), **self._more}
 
     def measured(self, told: dict[str, Any], target: str | None) -> Measured:
-        """Return what the durations and sizes are measured with, of answers of which ``told`` are the attributes."""
+        """Return the metric series of answers that have added the attributes ``told``."""
         key = (*told.items(), target)
         known = self._measured.get(key)
         if known is None:
@@ -105,7 +105,7 @@ class Kind:
 
 
 class Measured:
-    """The series of requests of a kind that are answered alike: each under the old and the stable conventions."""
+    """The metric series of requests of a kind with the same answer, under the old and the stable conventions."""
 
     def __init__(self, middleware: Any, attributes: dict[str, Any], target: str | None) -> None:
         old = of_duration(attributes, new=False)

@@ -1,7 +1,7 @@
-"""Finds the route of a request as upstream's instrumentations of FastAPI and Starlette do, without asking every route.
+"""Finds the route of a request as upstream's instrumentations of FastAPI and Starlette do, without trying every route.
 
-Upstream has each route of the app match the request, in Python, before the app's router does so again. Of routes that
-are known to match by a regular expression of the path, only those whose expression matches are asked here.
+Upstream lets each route of the app match the request, in Python, before the app's router does so again. Here, routes
+that match by a regular expression of the path are tried only if that expression matches.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def use() -> None:
     """Replace upstream's functions, in those of its modules that have been imported."""
     try:
         from starlette._utils import get_route_path  # type: ignore[import-not-found]
-    except ImportError:  # a release whose routes match another path
+    except ImportError:  # a release of Starlette without it, whose routes match another path
         return
     fastapi, starlette = sys.modules.get(_FASTAPI), sys.modules.get(_STARLETTE)
     if fastapi is not None and hasattr(fastapi, "_flatten_routes"):
@@ -40,7 +40,7 @@ class _Routes:
         self._upstream = instrumentation._get_route_details
         self._flatten = getattr(instrumentation, "_flatten_routes", iter)
         self._passes_by = hasattr(instrumentation, "_flatten_routes")
-        """Whether it is FastAPI's, which passes by what classes derived from ``Route`` have for ``matches``."""
+        """Whether it is FastAPI's, which ignores ``matches`` of classes derived from ``Route``."""
 
     def replace(self) -> None:
         """Take the place of upstream's function, unless that is done."""
@@ -59,7 +59,7 @@ class _Routes:
                 Route.matches(each, scope) if self._passes_by and isinstance(each, Route) else each.matches(scope)
             )
             if match == Match.FULL:
-                return getattr(each, "path", scope.get("path"))  # what is routed by host has none
+                return getattr(each, "path", scope.get("path"))  # a route by host has no path
             if match == Match.PARTIAL:
                 found = each.path
         return found

@@ -21,7 +21,7 @@ def instrument(_name: str, act: Callable[[], None]) -> None:
     def load(self: Any, *arguments: Any, **keywords: Any) -> Any:
         try:
             prepare = waiting.pop()
-        except IndexError:  # done, perhaps by another thread at this moment
+        except IndexError:  # another thread has done it
             pass
         else:
             try:

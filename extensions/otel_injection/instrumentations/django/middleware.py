@@ -31,7 +31,7 @@ class Middleware(_Upstream):  # type: ignore[misc]
             self.__dict__["process_view"] = self._process_view  # of this object alone
 
     def __call__(self, request: Any) -> Any:
-        """Serve a request; returns the response, or what gives it where Django runs asynchronously."""
+        """Serve a request; return the response, or a coroutine that returns it where Django runs asynchronously."""
         if self._is_async:
             return self._serve(request)
         token = self._begin(request)
@@ -77,10 +77,10 @@ class Middleware(_Upstream):  # type: ignore[misc]
         self._contained(super().process_exception, request, exception)
 
     def _contained(self, step: Any, request: Any, *arguments: Any, **keywords: Any) -> Any:
-        """Take a step of upstream's, which asks for the request's URL.
+        """Run a step of upstream's, which asks for the request's URL, without any effect on the app.
 
-        Django refuses one that has a host which is not allowed, or no name of a host, and keeps what it has found: the
-        app, which may never ask, or change the request before it does, is to see none of that.
+        Django raises for a host that is not allowed, and keeps on the request what it has found. The app may never ask
+        for the URL, or change the request before it does.
         """
         known = "_current_scheme_host" in vars(request)
         try:

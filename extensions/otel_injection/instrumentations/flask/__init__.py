@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def instrument(name: str, act: Callable[[], None]) -> None:
-    """Instrument it, excluded URLs included, and have apps that are made from now on do less for each request."""
+    """Instrument Flask, excluded URLs included; apps that are made from now on take the shorter way."""
     act()
     derived_classes.look_alike("flask", "Flask")
     _ask_for_no_url()
@@ -37,7 +37,7 @@ def _watch_excluded() -> None:
 
 
 def _ask_for_no_url() -> None:
-    """Where no URL is excluded, spare each request the URL to be put together, which takes longer than its span."""
+    """Where no URL is excluded, do not build the URL of each request, which takes longer than its span."""
     instrumented: Any = sys.modules["flask"].Flask
     excluded = getattr(instrumented, "_excluded_urls", None)
     if getattr(excluded, "_excluded_urls", True) in ([], ()):

@@ -1,4 +1,4 @@
-"""What is done for a request to a Flask app whose URL is excluded, on the longer way; the shorter one knows of it."""
+"""Excluded URLs of Flask apps on upstream's longer way; the shorter way handles them itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from otel_injection.instrumentations.excluded_urls import KEY, enter, leave
 
 
 def watch() -> None:
-    """Have upstream's wrapper and its function before requests do so."""
+    """Wrap upstream's wrapper and its function that is called before each request."""
     import flask
     from opentelemetry.instrumentation import flask as module
 

@@ -1,4 +1,4 @@
-"""The functions that a Flask app calls before a request and at its end: they start and end its span."""
+"""The functions that a Flask app calls before and after a request, which start and end its span."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _start_any: Any = upstream._start_internal_or_server_span  # type: ignore[attr-d
 def before_request(tracer: Any, attributes: Attributes, excluding: Excluding | None, longer: Any) -> Any:
     """Return a function that starts the span of the current request, unless its URL is excluded.
 
-    It does what ``longer``, upstream's, does. A function, since Flask looks at each before it calls it, which takes
-    twice as long for a method.
+    It does what upstream's ``longer`` does. It is a function because Flask inspects each before it calls it, which
+    takes twice as long for a method.
     """
     begin = _Beginning(tracer, attributes).begin
 

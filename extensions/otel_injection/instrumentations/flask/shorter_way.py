@@ -20,7 +20,7 @@ from otel_injection.instrumentations.server_requests.wsgi_attributes import Attr
 from otel_injection.stand_ins import for_packaging_version as versions
 
 _OLDEST, _TOO_NEW = "2.2", "3.2"
-"""Releases of Flask from the one to before the other keep a request in a context variable of its own."""
+"""From the first release of Flask to before the second, a request has a context variable of its own."""
 
 _make_wrapper: Any = upstream._rewrapped_app
 _make_before: Any = upstream._wrapped_before_request
@@ -42,7 +42,7 @@ def use() -> None:
 
 
 def _know_our_functions(kind: Any) -> None:
-    """Spare Flask to look, at each request, whether our functions are coroutines: that takes longer than they do."""
+    """Tell Flask that our functions are no coroutines: checking that at each request takes longer than calling them."""
     look = kind.ensure_sync
 
     @wraps(look)
@@ -106,7 +106,7 @@ def _attributes_under(mode: Any) -> Attributes:
 
 
 def _excluding_by(urls: Any) -> Excluding | None:
-    """Return what says which URLs are excluded, None where none are."""
+    """Return the excluded URLs, None if there are none."""
     if urls is None or not urls._excluded_urls:
         return None
     return _excluding.get(urls) or _excluding.setdefault(urls, Excluding(urls))

@@ -1,4 +1,4 @@
-"""What stands around a Flask app's ``wsgi_app``: counts active requests, measures durations, notes the answer."""
+"""The wrapper around a Flask app's ``wsgi_app``: counts active requests, measures durations, notes the answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _START, _SPAN = upstream._ENVIRON_STARTTIME_KEY, upstream._ENVIRON_SPAN_KEY
 _ACTIVATION, _TOKEN = upstream._ENVIRON_ACTIVATION_KEY, upstream._ENVIRON_TOKEN
 _REFERENCE = upstream._ENVIRON_REQCTX_REF_KEY
 _PRESERVED = "werkzeug.debug.preserve_context"
-"""There where Werkzeug's test client or debugger keeps the request's context after the request."""
+"""Set where Werkzeug's test client or debugger keeps the request's context after the request."""
 
 _current: Any = getattr(flask_globals, "_cv_request", None)
 _response_propagator: Any = propagators.get_global_response_propagator
@@ -116,7 +116,7 @@ class _Kind:
         self.protocol = protocol
         self.active = active
         self.durations: dict[Any, tuple[Series | None, Series | None]] = {}
-        """By status line and route, those of the old and of the stable conventions."""
+        """By status line and route: the metric series of the old and of the stable conventions."""
 
 
 def _end(active: Series, environ: dict[str, Any], outer: Any) -> None:
@@ -130,7 +130,7 @@ def _end(active: Series, environ: dict[str, Any], outer: Any) -> None:
 
 
 def _leave(activation: Any, environ: dict[str, Any]) -> None:
-    """End the span where the app's teardown has not come to ours, since a function of the app's raised before."""
+    """End the span if our teardown function was not called, because one of the app's raised before it."""
     if type(activation) is Activation and not activation.left and _PRESERVED not in environ:
         activation.__exit__(None, None, None)
         token = environ.get(_TOKEN)

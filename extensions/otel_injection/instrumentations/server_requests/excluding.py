@@ -1,7 +1,7 @@
-"""Says of Flask's requests whether their URL is excluded, mostly without the URL being put together.
+"""Decides whether the URL of a Flask request is excluded, mostly without Werkzeug building the URL.
 
 Werkzeug quotes and decodes every part of it, which takes longer than a span. A path and a query of plain characters
-stay as they are; what stands before them is the same for many requests.
+need no quoting, and what stands before them is the same for many requests.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Excluding:
         self._decided: dict[Any, bool] = {}
 
     def excludes(self, request: Any) -> bool:
-        """Return whether a request's URL is excluded; one that cannot be put together is not."""
+        """Return whether a request's URL is excluded; False if the URL cannot be built."""
         if "url" in request.__dict__ or not self._knows(type(request)) or request.trusted_hosts:
             return self._decide(request, None)
         environ = request.environ

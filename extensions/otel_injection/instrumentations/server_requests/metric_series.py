@@ -1,4 +1,4 @@
-"""What is measured over and over with the same attributes, without these being looked at again."""
+"""Metric series: an instrument with fixed attributes, which are checked only once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from otel_injection.sdk.pipeline import PIPELINE
 
 
 class Series:
-    """An instrument, ``measure`` as its method to measure with, and attributes that nobody changes."""
+    """An instrument with attributes that never change; the argument ``measure`` is its method to measure with."""
 
     __slots__ = ("_attributes", "_instrument", "_known", "_upstream")
 
@@ -54,7 +54,7 @@ class Series:
         self._learn()
 
     def _learn(self) -> None:
-        """Remember where the SDK has taken the measurement, where that is known."""
+        """Remember the aggregation to which the SDK has taken the measurement."""
         self._known = None
         if isinstance(self._instrument, metering._Instrument):
             # These import the SDK, which is there by now.

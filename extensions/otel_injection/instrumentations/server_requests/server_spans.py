@@ -40,10 +40,10 @@ def has_span(current: Context) -> bool:
 
 
 def remote_parent(environ: dict[str, Any]) -> Context:
-    """Return the context that a request's headers bring along."""
+    """Return the context that is extracted from a request's headers."""
     propagator = propagate.get_global_textmap()
     if not environ.get("HTTP_TRACEPARENT") and not environ.get("HTTP_BAGGAGE") and is_w3c(propagator):
-        return Context()  # what these two make of nothing
+        return Context()  # W3C's propagators extract nothing without these headers
     return extracted(propagator, environ, wsgi_getter)
 
 
@@ -54,7 +54,7 @@ def extracted(propagator: Any, carrier: Any, getter: Any) -> Context:
 
 
 def is_w3c(propagator: Any) -> bool:
-    """Return whether a propagator consists of W3C's two, of which it is known what they make of no headers."""
+    """Return whether a propagator is W3C's two, which extract nothing from a request without their headers."""
     global _looked_at
     known, is_w3c = _looked_at
     if known is not propagator:
@@ -103,7 +103,7 @@ class Activation:
             span.end()
 
     def __del__(self) -> None:
-        """Leave with the request's environment, where nobody has done so before: upstream's generator does the same."""
+        """Leave when the request's environment is freed, if not before, as upstream's generator does."""
         try:
             if not self.left:
                 self.__exit__(None, None, None)

@@ -1,4 +1,4 @@
-"""Whether a process's settings ask for no more than is known here; and what is said where something goes wrong."""
+"""Decides whether a process's settings allow the shorter ways, and reports their errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _UNKNOWN = (
     "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE",
     "OTEL_PYTHON_INSTRUMENTATION_HTTP_CAPTURE_ALL_METHODS",
 )
-"""Settings that upstream reads at each request, and knows what to do with."""
+"""Settings that only upstream's longer way supports."""
 
 _usual: bool | None = None
 
@@ -24,6 +24,6 @@ def is_usual() -> bool:
 
 
 def failed(error: BaseException) -> None:
-    """Say that something of a request's telemetry is missing."""
+    """Print one line: a part of a request's telemetry is missing."""
     reason = f"{type(error).__name__}: {error}"
     report.say(f"a request has not all of its telemetry: {reason}", kind=f"request {type(error).__name__}")

@@ -1,7 +1,7 @@
 """The attributes of a WSGI request, as upstream's instrumentation gives them, most of them looked up.
 
-What is the same for many requests (method, host, protocol, user agent) is remembered with what upstream's own functions
-make of it; the rest is put together here.
+For values that many requests share (method, host, protocol, user agent), the attributes that upstream's own functions
+make of them are remembered; the others are made here.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ KEYS = (
     *("SERVER_PROTOCOL", "HTTP_USER_AGENT"),
     *("RAW_URI", "REQUEST_URI", "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_HOST"),
 )
-"""What the attributes are made of: the first five are the ``Head``'s, the next one or two the ``tail``'s."""
+"""The keys of the WSGI environment that attributes are made of: five for the ``Head``, one or two for the ``tail``."""
 
 COMMON = KEYS[:6]
-"""What the attributes of metrics are made of."""
+"""The keys that the attributes of metrics are made of."""
 
 _TAIL = frozenset(
     {"http.flavor", "http.user_agent", "network.protocol.version", "user_agent.original", "user_agent.synthetic.type"}
 )
 _PLAIN = frozenset({str, int})
 _MOST = 500
-"""How many of each are remembered: what clients send has no end."""
+"""The most values of each kind that are remembered: clients can send ever new ones."""
 
 
 def remember(memory: dict[Any, Any], key: Any, value: Any) -> Any:
-    """Put a value into a memory that does not grow without end; return the value."""
+    """Put a value into a memory of limited size; return the value."""
     if len(memory) >= _MOST:
         memory.clear()
     memory[key] = value
@@ -43,7 +43,7 @@ def remember(memory: dict[Any, Any], key: Any, value: Any) -> Any:
 
 
 class Answer:
-    """What a status line such as ``200 OK`` does to a span; built by having upstream's code do it to this object."""
+    """What a status line such as ``200 OK`` sets on a span: upstream's code sets it on this object once."""
 
     def __init__(self, status: str, mode: Any) -> None:
         self._attributes: list[tuple[str, Any]] = []
@@ -64,7 +64,7 @@ class Answer:
             self._status = status
 
     def tell(self, span: Any) -> None:
-        """Do it to a span that records."""
+        """Set it on a span that records."""
         for key, value in self._attributes:
             span.set_attribute(key, value)
         if self._status is not None:
