@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import nox
-from nox.command import CommandFailed
 from uv import find_uv_bin
 
 ROOT = Path(__file__).resolve().parent
@@ -70,7 +67,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def test(session: nox.Session) -> None:
-    """Run everything: lint, build and all tests; --no-containers leaves those out, all else is for pytest."""
+    """Run lint, build and the tests of every promise; --no-containers leaves those out, all else is for pytest."""
     arguments = [each for each in session.posargs if each != "--no-containers"]
     session.notify("lint", [])
     session.notify("unit", arguments)
@@ -79,6 +76,12 @@ def test(session: nox.Session) -> None:
     session.notify("injection", arguments)
     if arguments == session.posargs:
         session.notify("containers", arguments)
+
+
+@nox.session(venv_backend="none")
+def matrix(session: nox.Session) -> None:
+    """Run what ``test`` runs, with every test on every Python that this machine has; takes what ``test`` takes."""
+    session.notify("test", ["--matrix", *session.posargs])
 
 
 @nox.session
@@ -97,8 +100,7 @@ def lint(session: nox.Session) -> None:
 def unit(session: nox.Session) -> None:
     """Test what needs neither network nor container engine, and measure how much of the code that reaches."""
     _install(session, "tests")
-    _pytest(session, "tests/unit", "coverage", "run", "-m", "pytest")
-    session.run("coverage", "report", "--format=total")
+    _pytest(session, "tests/unit", "--cov", "--cov-report=term:skip-covered", side_by_side=True)
 
 
 @nox.session
@@ -110,16 +112,16 @@ def build_tests(session: nox.Session) -> None:
 
 @nox.session
 def injection(session: nox.Session) -> None:
-    """Test real apps with the built tree injected, on every supported Python that this machine has."""
+    """Test real apps with the built tree injected, on the oldest and the newest Python that this machine has."""
     _install(session, "tests")
-    _pytest(session, "tests/injection", once_more=3)
+    _pytest(session, "tests/injection", side_by_side=True)
 
 
 @nox.session
 def containers(session: nox.Session) -> None:
     """Test the image in containers, injected as the operator does."""
     _install(session, "tests")
-    _pytest(session, "tests/containers", once_more=1)
+    _pytest(session, "tests/containers")
 
 
 @nox.session
@@ -166,30 +168,23 @@ def _install(session: nox.Session, name: str) -> None:
     session.run_install(*command, external=True, silent=True)
 
 
-def _pytest(session: nox.Session, folder: str, *command: str, once_more: int = 0) -> None:
+def _pytest(session: nox.Session, folder: str, *options: str, side_by_side: bool = False) -> None:
     """Run the tests of a folder, or of those of its files that the arguments name.
 
-    Where the arguments choose tests, a folder may have none of them (pytest's status 5).
-
-    Thousands of real processes with deadlines share a machine with whatever else it does. So up to ``once_more`` tests
-    that failed are run again by themselves; the output of both runs stands, and a line says which had failed.
+    A whole folder is run ``side_by_side``: by a process for each processor. Where the arguments choose tests, a folder
+    may have none of them (pytest's status 5). ``options`` are those of a whole folder.
     """
     named = [each for each in session.posargs if (ROOT / each.partition("::")[0]).exists()]
-    options = [each for each in session.posargs if each not in named]
+    given = [each for each in session.posargs if each not in named]
     tests = [each for each in named if each.startswith(folder)] if named else [folder]
     if not tests:
         session.skip("none of its tests is asked for")
-    chosen: Sequence[int] = [0, 5] if session.posargs else [0]
-    failed = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"
-    failed.unlink(missing_ok=True)
-    try:
-        session.run(*(command or ("pytest",)), "--timeout=600", *options, *tests, success_codes=chosen)
-    except CommandFailed:
-        names = list(json.loads(failed.read_text())) if failed.exists() else []
-        if not 0 < len(names) <= once_more:
-            raise
-        session.run("pytest", "--timeout=600", *options, "--last-failed", *tests)
-        session.warn(f"passed only when run once more: {', '.join(names)}")
+    whole = set(session.posargs) <= {"--matrix"}
+    if whole:
+        given += options
+    if whole and side_by_side:
+        given += ["--numprocesses", str(min(os.cpu_count() or 1, 8)), "--dist", "loadgroup"]
+    session.run("pytest", "--timeout=600", "--durations=10", *given, *tests, success_codes=[0] if whole else [0, 5])
 
 
 def _expect(session: nox.Session, argument: str) -> None:

@@ -46,7 +46,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             raise pytest.UsageError(f"--python {chosen[versions.index('')]} does not start: name an interpreter")
         if metafunc.definition.get_closest_marker("newest_python"):
             chosen, versions = chosen[-1:], versions[-1:]
-        metafunc.parametrize("python", chosen, ids=versions, scope="session")
+        everywhere = metafunc.definition.get_closest_marker("every_python") is not None
+        middle = () if everywhere or metafunc.config.getoption("--python", None) else versions[1:-1]
+        rows = [
+            pytest.param(path, id=version, marks=[pytest.mark.matrix] if version in middle else [])
+            for path, version in zip(chosen, versions, strict=True)
+        ]
+        metafunc.parametrize("python", rows, scope="session")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import json
 import os
@@ -21,8 +22,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 
+from images.paths import cache
+
 NAMESPACE = "shop"
 NODE = "node-1"
+_PORTS = range(12000, 32000)
 
 
 def operator_env(
@@ -81,9 +85,23 @@ def container_env(venv: Path, home: Path) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """Return a loopback port that nobody listens on, and that no other process of the tests is given.
+
+    Below those that the kernel gives out by itself; a counter that all processes share goes round.
+    """
+    counter = cache("ports") / "next"
+    with counter.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        port = int(file.read() or _PORTS[0])
+        while True:
+            port = port + 1 if port + 1 < _PORTS.stop else _PORTS[0]
+            with socket.socket() as server, suppress(OSError):
+                server.bind(("127.0.0.1", port))
+                break
+        file.truncate(0)
+        file.write(str(port))
+    return port
 
 
 class App:

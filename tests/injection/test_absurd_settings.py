@@ -21,7 +21,7 @@ from tests.injection.running import Finished, Runner
 from tests.injection.test_exit import WORK
 from tests.receiver import Receiver
 
-pytestmark = pytest.mark.newest_python
+pytestmark = [pytest.mark.newest_python, pytest.mark.xdist_group("absurd settings")]
 
 PROGRAM = f"""{WORK}
     from flask import Flask

@@ -20,6 +20,8 @@ from tests.injection.test_exit import HOURLY, WORK, check_work
 from tests.receiver import Receiver
 from tests.telemetry import Span
 
+pytestmark = pytest.mark.xdist_group("births and deaths")
+
 DEATHS = {
     "return": ("pass", 0),
     "sys.exit": ("sys.exit(3)", 3),

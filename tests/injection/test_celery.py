@@ -23,6 +23,8 @@ from tests.injection.harness import App, free_port, instance_id
 from tests.injection.servers import APPS, connections, environment, wait_until
 from tests.receiver import Receiver
 
+pytestmark = pytest.mark.xdist_group("celery")
+
 TASKS = 40
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.injection.conftest import StartApp
 from tests.injection.expected import exception_event, server_span
 from tests.injection.harness import comparable, operator_env
 from tests.injection.shop import FORTY, ROUTES, check_forty, check_identities, serve
 from tests.normalise import normalised
 from tests.receiver import Receiver
+
+pytestmark = pytest.mark.every_python
 
 
 def test_forty_requests_to_threaded_workers_give_forty_server_spans(

@@ -14,6 +14,8 @@ from tests.injection.running import PREFIX
 from tests.injection.shop import serve
 from tests.telemetry import decode_logs, decode_metrics, decode_spans
 
+pytestmark = pytest.mark.every_python
+
 SIGNALS = ("traces", "metrics", "logs")
 PATHS = ["/log", "/"] * 6
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.injection.conftest import StartApp
 from tests.injection.harness import Dependency, comparable, instance_id, operator_env
 from tests.injection.prices import check_telemetry
 from tests.receiver import Receiver
+
+pytestmark = pytest.mark.every_python
 
 
 def test_every_outbound_call_of_a_script_is_a_client_span(

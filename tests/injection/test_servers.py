@@ -20,6 +20,8 @@ from tests.injection.harness import instance_id
 from tests.injection.servers import Row, Server, check, connections, number, run, threads, tree, wait_until
 from tests.receiver import Receiver
 
+pytestmark = pytest.mark.xdist_group("servers")
+
 GUNICORN = "gunicorn --no-control-socket -b 127.0.0.1:{port} -w 4"
 UWSGI = "pyuwsgi --http-socket 127.0.0.1:{port} --module wsgi:app --die-on-term"
 AT_ONCE = 2

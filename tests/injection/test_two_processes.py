@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
 from tests.injection.conftest import StartApp
 from tests.injection.expected import client_span
 from tests.injection.harness import Dependency, comparable, instance_id, operator_env
 from tests.normalise import normalised
 from tests.receiver import Receiver
+
+pytestmark = pytest.mark.every_python
 
 UNHEALTHY = 3
 """The exit status of the worker, and so of the container, when its health check fails."""

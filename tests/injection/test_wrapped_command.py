@@ -13,6 +13,8 @@ from tests.injection.prices import check_telemetry
 from tests.injection.shop import COMMAND, FORTY, check_forty, serve
 from tests.receiver import Receiver
 
+pytestmark = pytest.mark.every_python
+
 
 @pytest.fixture(scope="session")
 def other_mount(copy_tree: Callable[[str], Path]) -> Path:

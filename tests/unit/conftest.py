@@ -23,6 +23,12 @@ class Said:
         return self._path.read_text()
 
 
+@pytest.fixture(autouse=True)
+def _an_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process be an app: a worker of pytest-xdist, started by ``-c``, is a helper, of which nothing is said."""
+    monkeypatch.setattr(sys, "orig_argv", ["python", "main.py"])
+
+
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Said]:
     """What is written on the process's stderr, from here on, as if nothing had been said before."""

@@ -36,6 +36,7 @@ from otel_injection.otlp import encode_common
 from otel_injection.otlp.encode_logs import encode_logs
 from otel_injection.otlp.encode_metrics import encode_metrics
 from otel_injection.otlp.encode_traces import encode_spans
+from tests.unit.examples import examples
 from tests.unit.otlp import strategies
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -80,19 +81,19 @@ def data_of(*metrics: Metric) -> MetricsData:
     return MetricsData([ResourceMetrics(RESOURCE, [ScopeMetrics(SCOPE, metrics, "")], "")])
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=examples(200), deadline=None, database=None)
 @given(st.lists(strategies.SPANS, max_size=5))
 def test_spans_are_encoded_as_officially(spans: list[ReadableSpan]) -> None:
     same(encode_spans(spans), official_spans(spans))
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=examples(200), deadline=None, database=None)
 @given(strategies.metrics_data())
 def test_metrics_are_encoded_as_officially(data: MetricsData) -> None:
     same(encode_metrics(data), official_metrics(data))
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=examples(200), deadline=None, database=None)
 @given(st.lists(strategies.log_records(), max_size=5))
 def test_log_records_are_encoded_as_officially(records: list[ReadableLogRecord]) -> None:
     same(encode_logs(records), official_logs(records))

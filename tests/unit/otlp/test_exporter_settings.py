@@ -13,6 +13,7 @@ from opentelemetry.util.re import parse_env_headers
 
 from otel_injection.otlp import exporter_settings
 from otel_injection.otlp.exporter_settings import Settings
+from tests.unit.examples import examples
 
 OWN = "OTEL_EXPORTER_OTLP_TRACES_"
 ALL = "OTEL_EXPORTER_OTLP_"
@@ -188,7 +189,7 @@ def test_a_bad_header_costs_itself_and_nothing_of_it_is_reported(value: str) -> 
     assert reports == [f"{ALL}HEADERS: entry 2 is unusable and left out; it must look like name=url%20encoded"]
 
 
-@hypothesis_settings(max_examples=300, deadline=None, database=None)
+@hypothesis_settings(max_examples=examples(300), deadline=None, database=None)
 @given(
     st.lists(
         st.tuples(

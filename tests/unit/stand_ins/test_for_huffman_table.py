@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from otel_injection.stand_ins.for_huffman_table import decode_huffman
+from tests.unit.examples import examples
 
 
 @given(st.binary(max_size=200))
@@ -18,7 +19,7 @@ def test_a_text_comes_back(text: bytes) -> None:
     assert decode_huffman(HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH).encode(text)) == text
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @example(b"\xff\xff\xff\xff")
 @example(b"\xff")
 @example(b"")

@@ -452,6 +452,7 @@ def test_a_python_without_the_compiler_is_told_what_to_do(tmp_path: Path) -> Non
     assert done.stdout.startswith("the compiler of the static cp is missing from this Python: run ./build.sh")
 
 
+@pytest.mark.matrix  # the compiler makes a C library first, for up to two minutes
 def test_a_source_that_does_not_compile_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The compiler's first error is in it, and nothing is left in the cache."""
     broken = tmp_path / "cp.c"

@@ -16,6 +16,7 @@ from opentelemetry.util.http import PARAMS_TO_REDACT, redact_url, sanitize_metho
 from otel_injection.instrumentations.asgi import asgi_attributes
 from otel_injection.instrumentations.asgi.asgi_attributes import Conventions
 from otel_injection.instrumentations.asgi.request_kinds import Kinds
+from tests.unit.examples import examples
 
 MODES = [_StabilityMode.DEFAULT, _StabilityMode.HTTP, _StabilityMode.HTTP_DUP]
 NAMES = st.sampled_from([b"host", b"Host", b"user-agent", b"USER-AGENT", b"content-length", b"traceparent", b"other"])
@@ -41,7 +42,7 @@ SCOPES: Any = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(scope=SCOPES)
 def test_a_request_has_the_same_attributes(mode: Any, scope: Any) -> None:
     """Also those of its being counted and measured."""
@@ -61,7 +62,7 @@ def test_a_request_has_the_same_attributes(mode: Any, scope: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(scopes=st.lists(SCOPES, min_size=1, max_size=6), routes=st.lists(st.sampled_from([None, "/", "/items/{n}"])))
 def test_what_is_looked_up_is_the_same(mode: Any, scopes: Any, routes: Any) -> None:
     """Each request twice, and beside others: what they have in common is remembered."""
@@ -112,7 +113,7 @@ def test_methods_are_known_that_upstream_keeps() -> None:
     )
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(
     st.sampled_from(["http://shop/", "http://shop/?", "http://me@shop/?"]),
     st.lists(st.sampled_from([*PARAMS_TO_REDACT, "%73ig=1", "s\tig=1", "a", "=", "&", "%", "#", "?", "/", "@", "+"])),

@@ -11,6 +11,7 @@ from opentelemetry.instrumentation import wsgi
 from opentelemetry.instrumentation._semconv import _StabilityMode
 
 from otel_injection.instrumentations.server_requests.wsgi_attributes import KEYS, Attributes
+from tests.unit.examples import examples
 
 MODES = [_StabilityMode.DEFAULT, _StabilityMode.HTTP, _StabilityMode.HTTP_DUP]
 ENVIRONMENTS: Any = st.fixed_dictionaries(
@@ -36,7 +37,7 @@ ENVIRONMENTS: Any = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(environments=st.lists(ENVIRONMENTS, min_size=1, max_size=6), route=st.sampled_from([None, "/items/<int:n>"]))
 def test_a_span_has_the_same_attributes(mode: Any, environments: Any, route: str | None) -> None:
     """Each request twice, and beside others: what they have in common is remembered."""

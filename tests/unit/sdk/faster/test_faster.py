@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from otel_injection.sdk.faster import measurements, replacing, spans
 from otel_injection.sdk.faster.attributes import QuickMeasurement, SpanAttributes, _hash_attributes, attributes_key
+from tests.unit.examples import examples
 
 KEYS = st.sampled_from(["a", "b", "c", "d", "e", ""]) | st.sampled_from([None, 1])
 PLAIN = (
@@ -47,7 +48,7 @@ def _play(kind: type[BoundedAttributes], first: Any, steps: Any, limit: int | No
     return _typed(dict(attributes._dict)), attributes.dropped
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(ATTRIBUTES, STEPS, st.none() | st.integers(0, 5), st.none() | st.integers(0, 5))
 def test_span_attributes_end_up_the_same(first: Any, steps: Any, limit: int | None, length: int | None) -> None:
     """Values, their order and what was dropped, whatever is set and whatever the limits are."""
@@ -63,7 +64,7 @@ def test_ended_attributes_cannot_be_changed() -> None:
     assert isinstance(BoundedAttributes(), SpanAttributes)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(ATTRIBUTES, ATTRIBUTES)
 def test_attributes_have_one_key_exactly_where_upstreams_are_one(left: Any, right: Any) -> None:
     left, right = (Measurement(1, 0, None, None, each).attributes for each in (left, right))  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ from opentelemetry.sdk.metrics.view import DropAggregation, ExponentialBucketHis
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from otel_injection.sdk.faster import measurements
+from tests.unit.examples import examples
 
 PLAIN = st.none() | st.booleans() | st.integers(-1, 2) | st.sampled_from([0.0, 1.0, "", "1", b"1"])
 VALUES: Any = PLAIN | st.lists(PLAIN, max_size=1) | st.just((1,)) | st.just((1.0,)) | st.just(object())
@@ -135,7 +136,7 @@ TEMPORALITIES: Any = st.sampled_from(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.tuples(VIEWS, FILTERS, TEMPORALITIES, STEPS))
 def test_what_is_collected_is_the_same(caplog: pytest.LogCaptureFixture, case: Any) -> None:
     caplog.set_level(logging.DEBUG)

@@ -42,6 +42,7 @@ from opentelemetry.trace.status import Status, StatusCode
 
 from otel_injection.sdk.faster import current_context, sampling, spans
 from otel_injection.sdk.faster.deferred_attributes import Later, Plain
+from tests.unit.examples import examples
 
 
 class _Ids(IdGenerator):
@@ -228,7 +229,7 @@ def _play(start: Any, processors: Any, case: Any, caplog: Any) -> Any:
     return outcome, results, telling.told, exported, shown, logged, bool(span.is_recording())
 
 
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(250), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.tuples(SAMPLERS, LIMITS, PARENTS, st.booleans(), st.sampled_from(["a", "b"]), STARTS, STEPS))
 def test_a_span_is_the_same(caplog: pytest.LogCaptureFixture, case: Any) -> None:
     caplog.set_level(logging.DEBUG)
