@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import nox
 from uv import find_uv_bin
 
 ROOT = Path(__file__).resolve().parent
+ACTIONLINT = "v1.7.7"
 sys.path.insert(0, str(ROOT))
 
 from images.pip_settings import for_uv  # noqa: E402
@@ -86,7 +88,7 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, types, the direction of imports and shell scripts."""
+    """Check style, types, the direction of imports, shell scripts and workflows."""
     _expect(session, "")
     _install(session, "lint")
     session.run("ruff", "check", ".")
@@ -94,6 +96,13 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
     session.run("lint-imports", "--no-logo", "--no-cache", env={"PYTHONPATH": "extensions"})
     session.run("shellcheck", "build.sh", ".ci/run", *map(str, sorted(ROOT.glob("tests/**/*.sh"))))
+    session.run("zizmor", "--offline", "--quiet", "--persona", "pedantic", ".github/workflows")
+    if shutil.which("go"):
+        session.run(
+            "go", "run", f"github.com/rhysd/actionlint/cmd/actionlint@{ACTIONLINT}", "-shellcheck=", external=True
+        )
+    else:
+        session.warn("actionlint has not checked the workflows: it needs Go")
 
 
 @nox.session

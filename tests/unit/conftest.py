@@ -25,7 +25,7 @@ class Said:
 
 @pytest.fixture(autouse=True)
 def _an_app(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this process be an app: a worker of pytest-xdist, started by ``-c``, is a helper, of which nothing is said."""
+    """Let this process be an app: nothing is said of helpers, which workers of pytest-xdist are, started by ``-c``."""
     monkeypatch.setattr(sys, "orig_argv", ["python", "main.py"])
 
 
