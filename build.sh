@@ -2,7 +2,8 @@
 # One command: makes its own environment (.venv/) and runs a session of noxfile.py in it.
 #
 #   ./build.sh                            build dist/image.oci.tar
-#   ./build.sh test [--no-containers]     run all tests
+#   ./build.sh test [--no-containers]     run the tests, on the oldest and the newest Python found
+#   ./build.sh matrix [--no-containers]   run every test on every Python found
 #   ./build.sh push REGISTRY/NAME:TAG     push the image
 #   ./build.sh demo                       show what an injected app exports
 #   ./build.sh SESSION [ARGUMENTS]        any other session: see noxfile.py
