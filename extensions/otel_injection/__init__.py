@@ -88,7 +88,7 @@ def begin(mount):
         module.__file__, module.__package__ = location, "otel_injection"
         module.__spec__ = type(__spec__)(module.__name__, None, origin=location)
         sys.modules[module.__name__] = module
-        setattr(sys.modules["otel_injection"], name, module)
+        globals()[name] = module
         exec(code, vars(module))  # noqa: S102
     from otel_injection import bundle
 

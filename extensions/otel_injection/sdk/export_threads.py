@@ -160,7 +160,7 @@ def _is_halted(thread: Any) -> bool:
 
 
 def _export_batches(batch: Any) -> None:
-    """Do what ``BatchProcessor.worker`` does; the time of the next export outlives this thread."""
+    """Do what ``BatchProcessor.worker`` of the SDK 1.45 does; the time of the next export outlives this thread."""
     thread = own_threads.current()
     vars(batch).setdefault("_due", time.monotonic() + batch._schedule_delay)
     while not batch._shutdown:
@@ -183,7 +183,10 @@ def _export_batches(batch: Any) -> None:
 
 
 def _collect_metrics(reader: Any) -> None:
-    """Do what ``PeriodicExportingMetricReader._ticker`` does; the time of the next export outlives this thread."""
+    """Do what ``PeriodicExportingMetricReader._ticker`` of the SDK 1.45 does.
+
+    The time of the next export outlives this thread.
+    """
     thread = own_threads.current()
     interval = reader._export_interval_millis / 1000
     vars(reader).setdefault("_due", time.monotonic() + interval)

@@ -1,7 +1,8 @@
 """A shorter way through upstream's instrumentation of Flask: the same spans and metrics, and much less work.
 
-Upstream's functions that make an app's wrapper and hooks are replaced by these, which make shorter ones and keep
-upstream's beside them, for what is not known here: hooks, captured headers, other releases of Flask.
+Upstream's functions that make an app's wrapper and hooks (in release 0.66b) are replaced by
+these, which make shorter ones and keep upstream's beside them, for what is not known here: hooks, captured headers,
+other releases of Flask.
 """
 
 from __future__ import annotations
