@@ -87,7 +87,12 @@ def test_no_instrument_has_more_series_than_the_limit(
     framework_runner: Runner, receiver: Receiver, case: str, mode: str
 ) -> None:
     """And what is beyond them is measured together."""
-    env = {**HOURLY, "OTEL_SEMCONV_STABILITY_OPT_IN": mode, "OTEL_TRACES_EXPORTER": "none"}
+    env = {
+        **HOURLY,
+        "OTEL_SEMCONV_STABILITY_OPT_IN": mode,
+        "OTEL_TRACES_EXPORTER": "none",
+        "OTEL_INJECTION_EXIT_TIMEOUT": "20",
+    }
     done = framework_runner.run(ROWS[case], env=env)
     assert (done.status, done.lines) == (0, []), done.stderr
     points = defaultdict(list)

@@ -8,7 +8,7 @@ from _thread import get_ident
 
 from otel_injection import ours, report
 from otel_injection.imports import hooks
-from otel_injection.lifecycle import events, own_threads
+from otel_injection.lifecycle import events, inherited_imports, own_threads
 
 TYPE_CHECKING = False  # importing typing would cost more than all else here
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def start_anew() -> None:
         _release_imports()
     except ours() as error:
         report.debug(f"after a fork: {type(error).__name__}: {error}")
+    inherited_imports.in_child()
     own_threads.forget()
     _restore_warnings()
     events.after_fork_in_child.tell()
@@ -75,6 +76,7 @@ def start_anew() -> None:
 
 def before() -> None:
     """Stop our threads before a fork."""
+    inherited_imports.prepare()
     events.before_fork.tell()
     if own_threads.numbers:
         _warn_of_the_apps_threads_alone()
@@ -82,6 +84,7 @@ def before() -> None:
 
 def after_in_parent() -> None:
     """Start our threads again, in the parent."""
+    inherited_imports.catch_up()
     if not _returning:
         _go_on()
 

@@ -31,6 +31,10 @@ _CODE = {
 }
 
 
+_functions: dict[str, Callable[..., int]] = {}
+_types: dict[str, Any] = {}
+
+
 class Handler:
     """A handler that writes to ``fd``.
 
@@ -83,6 +87,12 @@ class Handler:
 
 def _function(name: str) -> Callable[..., int]:
     """Return a function of the C library that takes numbers and addresses, and returns an ``int``."""
+    if name not in _functions:  # to make one costs milliseconds, and children of a fork need it again
+        _functions[name] = _made(name)
+    return _functions[name]
+
+
+def _made(name: str) -> Callable[..., int]:
     import _ctypes
 
     class Function(_ctypes.CFuncPtr):
@@ -106,7 +116,9 @@ def _address(memory: Any) -> int:
 
 def _simple(code: str) -> Any:
     """Return the type of a C value by its code; see ``struct`` and ``ctypes.c_int`` and others."""
-    import _ctypes
+    if code not in _types:
+        import _ctypes
 
-    base: Any = _ctypes._SimpleCData
-    return type(base)("Value", (base,), {"_type_": code})
+        base: Any = _ctypes._SimpleCData
+        _types[code] = type(base)("Value", (base,), {"_type_": code})
+    return _types[code]

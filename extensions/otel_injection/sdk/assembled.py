@@ -44,6 +44,14 @@ class State:
         self._readers = readers
         self._chains = chains
 
+    def before_first_interval(self, action: Callable[[], None]) -> None:
+        """Call ``action`` before metrics are first collected because it is time, not because the process ends."""
+        periodic = [each for each in self._readers if getattr(each, "_daemon_thread", None) is not None]
+        if len(periodic) < len(self._readers):  # others are asked at any moment
+            action()
+        elif periodic:
+            periodic[0]._before_first_interval = action
+
     def halt(self) -> None:
         """Stop the export threads before a fork."""
         export_threads.halt(self._batches, self._readers)

@@ -191,6 +191,7 @@ def _collect_metrics(reader: Any) -> None:
     interval = reader._export_interval_millis / 1000
     vars(reader).setdefault("_due", time.monotonic() + interval)
     while not reader._shutdown_event.wait(max(0.0, min(reader._due - time.monotonic(), threading.TIMEOUT_MAX))):
+        vars(reader).pop("_before_first_interval", int)()
         collect(reader)
         own_threads.stay_unseen()
         reader._due = time.monotonic() + interval

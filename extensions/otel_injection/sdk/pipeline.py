@@ -16,7 +16,7 @@ from typing import Any
 
 from otel_injection import ours, record, report
 from otel_injection.imports import hooks
-from otel_injection.lifecycle import ending, events
+from otel_injection.lifecycle import ending, events, inherited_imports
 from otel_injection.settings.early import exit_timeout
 from otel_injection.stand_ins import for_random
 
@@ -124,6 +124,7 @@ class Pipeline:
             except ours() as error:
                 report.debug(f"closing: {type(error).__name__}: {error}")
         self._closing = False
+        inherited_imports.at_end()
 
     def hold(self, holding: bool) -> None:
         """Let threads that start a span wait: the process ends, and requests that are being answered end first."""
@@ -195,6 +196,8 @@ def _configure() -> Any:
     state = Configurator().configure()  # type: ignore[no-untyped-call]
     if supervisors.supervises():
         state.rest()
+    elif inherited_imports.is_child():  # which may live but for a moment
+        state.before_first_interval(lambda: system_metrics.observe(state.meter_provider))
     else:
         system_metrics.observe(state.meter_provider)
     forking.watch_returns()
