@@ -1,1 +1,1 @@
-"""What injection costs, side by side with the operator's own image: ``./build.sh bench [quick]``."""
+"""Measures what injection costs, beside the operator's own image: ``./build.sh bench [quick]``."""

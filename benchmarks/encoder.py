@@ -1,4 +1,4 @@
-"""The encoder of this project beside the official one: microseconds for each span, data point and log record.
+"""Measures the encoder of this project beside the official one: microseconds a span, data point and log record.
 
 Both encoders get the same objects, in turns, in one process, whose Python is the session's.
 """

@@ -1,4 +1,4 @@
-"""A measured figure: samples of the app alone, of upstream's image and of ours, taken in turn, and what is claimed."""
+"""A measured figure: samples of the app alone, of upstream's image and of ours, taken in turn, and its goal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VARIANTS = ("none", "upstream", "ours")
 class Figure:
     """Samples of one figure, by variant; those of one round have the same place in each list.
 
-    ``goal`` is what ours must not exceed, ``added`` says that it is the difference to the app alone that counts.
+    ``goal`` is the most that ours may be; with ``added``, the difference to the app alone counts.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""How long a short program with something to send takes to end when nothing takes it."""
+"""Measures how long a short program with telemetry to send takes to end when no collector accepts it."""
 
 from __future__ import annotations
 

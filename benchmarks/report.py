@@ -1,4 +1,4 @@
-"""Writes what was measured: JSON, a Markdown table, a plot, and what stands between the marks in the README."""
+"""Writes the results: JSON, a Markdown table, a plot, and the table between the marks in the README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CPU and time per request: three servers of the same app, without injection and with each image, asked in turn."""
+"""Measures CPU and time per request of three servers of one app: without injection, and with each image, in turn."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def measure(
 ) -> Iterator[Figure]:
     """Yield CPU, p50 and p99 per request (us), and where asked for the CPU of a minute without requests (ms).
 
-    Raises UserError where spans are to be expected and do not arrive: the figures would be those of something else.
+    Raises UserError if expected spans do not arrive: the figures would not be those of a working export.
     """
     service = str(time.monotonic_ns())
     names = (f"CPU per request, {about}", f"p50, {about}", f"p99, {about}")
@@ -137,7 +137,7 @@ _collectors: set[str] = set()
 
 
 def _require_spans(figures: Iterable[Figure], endpoint: str, service: str, about: str) -> None:
-    """Take back what was measured of upstream's image if it has exported nothing; UserError if it is ours."""
+    """Discard the figures of upstream's image if it has exported nothing; raise UserError if ours has not."""
     for variant in VARIANTS[1:]:
         if _has_spans(endpoint, f"/{service}{variant}/v1/traces"):
             continue

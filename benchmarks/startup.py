@@ -1,4 +1,4 @@
-"""Added start-up and memory: short programs with and without injection, in turn.
+"""Measures the start-up time and memory that injection adds to short programs.
 
 A program ends at once when it has done its work and read its own clocks, so that what injection does at the end of a
 process is not counted here.
@@ -46,7 +46,7 @@ call_command("check", stdout=io.StringIO())
 """,
 }
 _GOALS = {"bare script": (2.0, 0.5), "import flask": (50.0, 6.0)}
-"""Milliseconds and MiB, of DESIGN's table of numbers to beat."""
+"""The goals, in milliseconds and MiB, by program."""
 
 
 THROTTLED = ("bare script", "import flask")

@@ -1,4 +1,4 @@
-"""A tenth of a processor for a measured program, as containers of small services often have it."""
+"""Limits a measured program to a tenth of a processor, as containers of small services often are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trees that are measured: the operator's own image's and ours, both as an init container leaves them."""
+"""Prepares the measured trees: that of the operator's image and ours, as an init container leaves them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the build prints while it works: a line for each long step, with its duration."""
+"""Prints a line for each long step of the build, with its duration."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ LOCKS = (
 )
 """In this order: a package that stands in several locks has the version of the first one everywhere."""
 APART = frozenset({"own-opentelemetry", "old-pins", "upstream"})
-"""Locks to which that does not apply: a given release is wanted there."""
+"""Locks that may have other versions than the earlier locks, since they ask for given releases."""
 PYTHONS = ("3.10", "3.14")
 """The oldest and the newest Python that every lock must be installable on."""
 FOLDER = ROOT / "requirements"

@@ -22,7 +22,7 @@ def for_uv(environ: Mapping[str, str]) -> dict[str, str]:
         if option in configured and not any(environ.get(name) for name in names):
             added[names[0]] = " ".join(configured[option].split())
     if "UV_INDEX" in added:
-        added["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # what pip does: every index counts the same
+        added["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # as pip, which prefers no index
     # uv ends where one of these folders is missing, pip goes on
     links = [each for each in configured.get("find-links", "").split() if "://" in each or Path(each).is_dir()]
     if links:

@@ -14,7 +14,7 @@ _MOUNT = os.path.dirname(os.path.dirname(os.path.dirname(_FOLDER)))
 def initialize(*, swallow_exceptions: bool = True) -> None:
     """Start the injection in this process, as ``sitecustomize`` does; calling it again changes nothing.
 
-    Raises what stands against it, such as a damaged payload, only without ``swallow_exceptions``.
+    An error, such as that of a damaged payload, is raised only without ``swallow_exceptions``.
     """
     try:
         from otel_injection import start
@@ -40,8 +40,8 @@ def run() -> None:
 def _make_way() -> None:
     """Let the app's own package of this name, if it has one, take this one's place.
 
-    Where the app's own ``opentelemetry-instrument`` wraps it, upstream's ``sitecustomize`` runs instead of ours. It
-    means upstream's package, which ours would hide, being ahead on ``sys.path``; from here on it is at its end.
+    Where the app's own ``opentelemetry-instrument`` wraps it, upstream's ``sitecustomize`` runs instead of ours and
+    imports upstream's package. Ours is ahead of it on ``sys.path`` and would hide it; here it moves to the end.
     """
     sys.path[:] = [each for each in sys.path if each not in (_FOLDER, _MOUNT)] + [_MOUNT]
     folders = [os.path.join(each, "opentelemetry", "instrumentation") for each in sys.path[:-1]]

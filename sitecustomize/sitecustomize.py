@@ -24,9 +24,10 @@ def _places():
 
 def _drop_empty_entry(folder, mount):
     # type: (str, str) -> None
-    """Take off what an app's empty ``PYTHONPATH``, which is none, means between our entries: the working directory.
+    """Remove the working directory from the path, where an app's empty ``PYTHONPATH`` stands between our entries.
 
-    To Python 2 an empty one means the same by itself.
+    An empty entry means the working directory, while an empty ``PYTHONPATH`` counts as not set; in Python 2 both mean
+    the directory.
     """
     entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if sys.version_info >= (3,) and len(entries) == 3 and not entries[1] and folder in sys.path[:-1]:
@@ -44,10 +45,10 @@ def _leave_path(folder, mount):
 
 def _spare_the_wrapped(mount):
     # type: (str) -> None
-    """Take the payload off the ``PYTHONPATH`` of what an app's own ``opentelemetry-instrument`` is going to become.
+    """Take the payload off ``PYTHONPATH`` in an app's own ``opentelemetry-instrument``, for the command that it runs.
 
     Upstream's ``sitecustomize`` runs there in place of this one, and the SDK beside it needs the API that it came with.
-    Our own such command adds it again. The door stays, for children.
+    Our own command of that name adds the payload again. The first entry stays, for other children.
     """
     if "opentelemetry-instrument" in [os.path.basename(each) for each in _arguments()[:4]]:
         entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -56,13 +57,13 @@ def _spare_the_wrapped(mount):
 
 def _arguments():
     # type: () -> list[str]
-    """Return what follows the interpreter on the command line; Pythons before 3.10 do not tell."""
+    """Return the command line after the interpreter; Pythons before 3.10 do not keep it."""
     if hasattr(sys, "orig_argv"):
         return sys.orig_argv[1:]
     try:
         with open("/proc/self/cmdline", "rb") as file:
             return file.read().decode("latin-1").split("\0")[1:]
-    except (IOError, OSError):  # Python 2 has two of them
+    except (IOError, OSError):  # in Python 2 these are two classes
         return []
 
 
@@ -109,7 +110,7 @@ def _decline(reason):
     try:
         if not _is_helper() and sys.stderr is not None:
             sys.stderr.write("otel-injection: not instrumented: %s\n" % " ".join(reason.split()))
-    except Exception:  # there is nobody left to tell
+    except Exception:  # stderr is closed: the line cannot be printed
         pass
 
 
@@ -131,7 +132,7 @@ def _hand_on():
     # type: () -> None
     """Import the ``sitecustomize`` that Python would have found without us.
 
-    Where there is none, Python's ``site`` is to learn that as without us, and forgets this module.
+    If there is none, the import fails as it does without us, and Python's ``site`` ignores that.
     """
     own = vars(sys.modules.get(__name__, os)) is globals()
     others = _others()
@@ -144,7 +145,7 @@ def _hand_on():
 
 def _others():
     # type: () -> set[str]
-    """Return the folders of those that were found before this one: one of them has loaded it by hand."""
+    """Return the folders of the ``sitecustomize`` files that are running already, one of which has loaded this one."""
     files = [getattr(sys.modules.get("sitecustomize"), "__file__", None) or ""]
     frame = sys._getframe()  # type: Any
     while frame is not None:
@@ -157,7 +158,7 @@ def _others():
 
 def _run_next(others, own):
     # type: (set[str], bool) -> None
-    """Run what whoever has loaded this one by hand would have found in its place, and as what it has loaded it."""
+    """Run the next ``sitecustomize`` on the path under the name that this one was loaded by."""
     from importlib.machinery import PathFinder
     from importlib.util import module_from_spec
 
@@ -175,7 +176,7 @@ def _run_next(others, own):
 
 def _is_imported():
     # type: () -> bool
-    """Return whether an import statement has found this file, which expects an error where there is none."""
+    """Return whether an import statement has loaded this file: it gets an ImportError if there is no other."""
     frame = sys._getframe(4)  # type: Any # behind the three of ours and this file
     while frame is not None and "importlib" in frame.f_code.co_filename:
         if frame.f_code.co_name == "_find_and_load":

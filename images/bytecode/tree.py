@@ -29,7 +29,7 @@ ALONE = (
     "opentelemetry/instrumentation/auto_instrumentation/sitecustomize.py",
     "otel_injection/__init__.py",
 )
-"""Modules that are not in the bundles: the way to them."""
+"""Modules that are not in the bundles, because they run before a bundle can be read."""
 
 FIRST = tuple(f"otel_injection.{name}" for name in ("bundle", "guard", "record", "_names", "waiting", "start"))
 """Modules that every process needs, in the order in which they are executed: each imports only those before it."""
@@ -47,7 +47,7 @@ RARE = (
 """Packages whose modules few processes import: these are compressed. A configuration file takes 1.3 ms more for it."""
 
 _FILENAME = "-"
-"""The file's name in all code objects: who imports them, Python or ``otel_injection.bundle``, puts in the real one."""
+"""The file name in all code objects; Python or ``otel_injection.bundle`` puts in the real one at import."""
 
 _PROCESSES = 2
 """Compilers run at the same time; each takes about 200 MB of memory."""
@@ -59,7 +59,7 @@ class _Module:
     path: str
     """Relative to the tree."""
     key: str
-    """Of what byte code depends on, beside the compiler."""
+    """A digest of all that the byte code depends on, except the compiler."""
 
     @property
     def package(self) -> bool:

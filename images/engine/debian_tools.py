@@ -28,7 +28,7 @@ class _Tool(NamedTuple):
     package: str
     program: str
     closure: bool = False
-    """Whether it is linked to libraries that the machine may lack, or have in an older version."""
+    """Whether the program needs libraries that the machine may lack, or have in an older version."""
 
 
 _TOOLS = {

@@ -1,1 +1,1 @@
-"""What goes into the image: packages that are installed, whose module is whose, rewriting, pruning, the index."""
+"""Makes the payload: installs packages, decides whose module is whose, rewrites, prunes, writes the index."""

@@ -166,7 +166,7 @@ def _fill(tree: Path, payload: Path) -> None:
 
 
 def _plain(schema: Any) -> Any:
-    """Return a JSON schema without what is for people, two thirds of it."""
+    """Return a JSON schema without titles and descriptions, which are two thirds of it."""
     if isinstance(schema, dict):
         return {
             name: _plain(each) for name, each in schema.items() if not (name == "description" and type(each) is str)

@@ -1,8 +1,7 @@
-"""Imports that cost a process more than what they bring: replaced when the tree is assembled.
+"""Replaces expensive imports by cheaper code when the tree is assembled.
 
-The semantic conventions are modules of nothing but names, of which an instrumentation uses a few: the texts are written
-where they are imported. What little is used of ``packaging`` is ours: see ``SUBSTITUTES`` in
-images/payload/ownership.py.
+The semantic conventions are modules of constants, of which an instrumentation uses a few: these are written as literals
+in place of the import. For ``packaging`` there are stand-ins: see ``SUBSTITUTES`` in images/payload/ownership.py.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def constants(payload: Path) -> dict[str, dict[str, str]]:
 
 
 def cheaper(node: ast.ImportFrom, name: str, ownership: Ownership) -> bytes:
-    """Return what takes the place of an import in module ``name``, on as many lines; empty if it is to stay."""
+    """Return the replacement, of as many lines, for an import in module ``name``; empty if the import stays."""
     if not name.startswith("opentelemetry.") or node.module is None:
         return b""
     names = {alias.name: alias.asname or alias.name for alias in node.names}

@@ -1,9 +1,8 @@
-"""The index that replaces scanning for entry points at run time, and the names that every process waits for.
+"""Makes the index that replaces scanning for entry points at run time, and the names that every process waits for.
 
-Written into the tree as ``otel_injection/_index.py`` and ``_names.py``: literals that load as fast as byte code can.
-The index holds the entry
-points of every distribution in the payload, the instrumentations with the versions they support and the imports that
-trigger them, and the extent of the OpenTelemetry API copy.
+They are written into the tree as ``otel_injection/_index.py`` and ``_names.py``: literals that load as fast as byte
+code can. The index holds the entry points of every distribution in the payload, the instrumentations with the versions
+they support and the imports that trigger them, and the modules of the OpenTelemetry API.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ OWN_ENTRY_POINTS = {
     "opentelemetry_distro": {"distro": "otel_injection.instrumentations.distro:Distro"},
     "opentelemetry_configurator": {"configurator": "otel_injection.sdk.configurator:Configurator"},
 }
-"""What upstream's distro and ``opentelemetry-exporter-otlp`` would register, answered by ours."""
+"""Entry points of ours, with the names that upstream's distro and ``opentelemetry-exporter-otlp`` would register."""
 
 OWN_INSTRUMENTORS = {
     "asyncio": "otel_injection.instrumentations.asyncio:Instrumentor",

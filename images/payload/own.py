@@ -1,8 +1,8 @@
-"""Packages of one's own that go into the image: what lies in ``extensions/own``, and what that requires.
+"""Adds a user's own packages to the image: the content of ``extensions/own``, and what it requires.
 
 The folder holds packages or modules, ``entry_points.txt`` (in the form that distributions have it) and, if they need
-others, ``requirements.in`` with the ``requirements.txt`` that ``nox -s lock`` makes of it. All of it becomes private
-copies, as the rest of the payload: an app never sees it, and may have other versions of the same.
+others, ``requirements.in`` with the ``requirements.txt`` that ``./build.sh lock own`` makes of it. All of it becomes
+private copies, as the rest of the payload: an app never sees it, and may have other versions of the same packages.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def rewritten(source: Path, name: str, payloads: ownership.Ownership) -> bytes:
 class Ownership(ownership.Ownership):
     """Answers for one of these modules, the file ``source``.
 
-    What it imports in vain is not there, as where it is not installed: it has its own answer to an ImportError. The
-    lock holds all that the required packages need, so that this is so for anything else that they import.
+    A module that it imports and that the payload lacks raises ImportError in the app, as if it were not installed: the
+    importing code handles that. The lock holds all that the required packages need, so that anything else is optional.
     """
 
     foreign = True
@@ -52,7 +52,7 @@ class Ownership(ownership.Ownership):
         self._optional = _optional(source.read_bytes()) if source.is_relative_to(FOLDER) else None
 
     def home(self, module: str) -> str:
-        """Return the name under which the module finds another one; that of psutil has not all that there is."""
+        """Return the name under which the module finds another one; the stand-in for psutil is not offered to it."""
         top = module.partition(".")[0]
         return self.unknown(module) if top == "psutil" and top not in self._private else super().home(module)
 

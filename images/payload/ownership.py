@@ -22,7 +22,7 @@ COPIED = frozenset(
 """Third-party packages of which the payload holds a private copy."""
 
 REPLACED = {"psutil": "otel_injection.stand_ins.for_psutil", "random": "otel_injection.stand_ins.for_random"}
-"""Packages with compiled parts, or with a state that is the app's, and what of ours stands in for them."""
+"""Packages with compiled parts, or with state that is the app's, and our stand-ins for them."""
 
 STAND_INS = {
     "hpack/huffman_table.py": "from otel_injection.stand_ins.for_huffman_table import decode_huffman",
@@ -30,7 +30,7 @@ STAND_INS = {
     "opentelemetry/configuration/__init__.py": "",
     "yaml/__init__.py": "",
 }
-"""Files of private copies that are mostly size, or import what is left out, and what of ours is in their place."""
+"""Files of private copies that are large, or import what is left out, and the source in their place."""
 
 LEFT_OUT = frozenset({"attrs", "jsonschema", "jsonschema-specifications", "psutil", "referencing", "rpds-py"})
 """Distributions that others require and of which the payload holds nothing."""
@@ -49,7 +49,7 @@ TYPING_ONLY = frozenset({"_typeshed"})
 """Names that exist for type checkers alone."""
 
 LAZY = {"wrapt.synchronization": "asyncio"}
-"""By module of the payload, what it imports for a function that apps may never call.
+"""By module of the payload: an import of it that is put off until it is used, if ever.
 
 ``asyncio`` brings ``ssl``: imported before gevent has patched it, it would recurse for ever (contrib issue 2758).
 """
@@ -67,9 +67,9 @@ UNIMPORTED = {
         "tortoise.contrib.pydantic.base",
     },
 }
-"""By module of the payload, modules of its library that the app need not have imported when it acts.
+"""By instrumentation: modules of its library that it imports, and the app may not have imported when it acts.
 
-They are not imported on its behalf; see ``for_unimported``.
+They are not imported on the app's behalf; see ``otel_injection.stand_ins.for_unimported``.
 """
 
 SUBSTITUTES = {
@@ -87,18 +87,18 @@ SUBSTITUTES = {
         | {"assert_never", "deprecated", "final"},
     ),
 }
-"""By module that OpenTelemetry's packages import: what of ours takes its place for these names, since it costs less."""
+"""By module that OpenTelemetry's packages import: our cheaper stand-in for these names of it."""
 
 IMPORTED_BY_NAME = frozenset(
     {"opentelemetry.instrumentation.pyramid.callbacks", "opentelemetry.instrumentation.pyramid.trace_tween_factory"}
 )
-"""What instrumentations give to their library as text, for it to import: it must find the private copy."""
+"""Modules that a library imports by a name that its instrumentation gives it: the name must be the private one."""
 
 QUIET = "otel_injection.stand_ins.for_warnings"
-"""What private copies use for ``warnings``; see there."""
+"""The stand-in for ``warnings`` in private copies."""
 
 ENVIRON = "otel_injection.settings.environment"
-"""Where private copies find ``ENVIRON``, which is their ``os.environ``; see there."""
+"""The module of ``ENVIRON``, which private copies use in place of ``os.environ``."""
 
 NAMESPACES = frozenset({"opentelemetry", "opentelemetry.util", "opentelemetry.propagators"})
 """Packages without an ``__init__`` that hold modules of the API beside private ones."""
@@ -123,7 +123,7 @@ class Ownership:
         self.constants = constants or {}
 
     foreign = False
-    """Whether it answers for code that is not written for the payload, in which more than imports must stay."""
+    """Whether it answers for a user's own packages, in which only imports are rewritten."""
 
     def private(self, module: str) -> bool:
         """Return whether the payload holds a private copy of ``module``."""

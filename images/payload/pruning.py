@@ -1,4 +1,4 @@
-"""Leaves out modules that nothing imports: what packages bring that an injected process never uses."""
+"""Leaves out modules of the private copies that nothing imports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 BY_NAME = ("opentelemetry.instrumentation.botocore.extensions", "opentelemetry.instrumentation.django.middleware")
-"""Packages of the payload whose modules are imported by names that are put together, or are settings."""
+"""Packages of the payload whose modules are imported by computed names, or by names in settings."""
 
 
 def remove_unused(tree: Path, package: str, used: Collection[str] = ()) -> None:

@@ -72,7 +72,7 @@ def _edit_imports(
 
 
 def apply(edits: list[Edit], source: bytes) -> bytes:
-    """Do the edits, but for those within what another one replaces."""
+    """Apply the edits, except those inside a place that another edit replaces."""
     parts, done = [], 0
     for start, end, text in sorted(edits, key=lambda edit: (edit[0], edit[0] < edit[1], -edit[1])):
         if start >= done:
@@ -82,7 +82,7 @@ def apply(edits: list[Edit], source: bytes) -> bytes:
 
 
 def spans(source: bytes) -> Callable[[ast.stmt | ast.expr | ast.ExceptHandler], tuple[int, int]]:
-    """Return what gives the start and end offset of a node in this source."""
+    """Return a function that gives the start and end offset of a node in this source."""
     offsets = [0]
     for line in source.splitlines(keepends=True):
         offsets.append(offsets[-1] + len(line))
@@ -107,7 +107,7 @@ def _unimported(node: ast.Import | ast.ImportFrom) -> str:
 
 
 def _standing_in(node: ast.Import | ast.ImportFrom) -> bytes:
-    """Return what binds the same names without the import of a module that the app may not have imported."""
+    """Return code that binds the same names to stand-ins, without importing a module that the app may not have."""
     stand_in = "__import__('otel_injection.stand_ins.for_unimported').stand_ins.for_unimported"
     if isinstance(node, ast.Import):
         package = node.names[0].name.partition(".")[0]
@@ -117,7 +117,7 @@ def _standing_in(node: ast.Import | ast.ImportFrom) -> bytes:
 
 
 def _replaced(node: ast.AST, name: str) -> bytes | None:
-    """Return what stands for a statement or an expression in private copies alone, None if it stays."""
+    """Return the replacement for a statement or an expression in private copies, None if it stays."""
     if isinstance(node, ast.Import | ast.ImportFrom) and _warns(node, name):
         return _quietly(node, name)
     if isinstance(node, ast.ImportFrom) and _takes_environ(node):
@@ -128,7 +128,7 @@ def _replaced(node: ast.AST, name: str) -> bytes | None:
 
 
 def _warns(node: ast.Import | ast.ImportFrom, name: str) -> bool:
-    """Return whether an import is of what warns the app's people.
+    """Return whether a statement imports something that shows warnings.
 
     ``typing_extensions`` itself keeps its warnings: the shared API uses it, and the app may be told of the API's.
     """

@@ -1,6 +1,7 @@
-"""Which handlers of the payload would swallow an exception that is the app's, and what they ask first.
+"""Finds ``except`` clauses of the payload that could swallow an exception of the app, and lets them ask whose it is.
 
-The app's own signal handler runs wherever the main thread is, in the payload as well. See ``otel_injection.contain``.
+The app's own signal handler runs wherever the main thread is, which may be in the payload. See
+``otel_injection.contain``.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ import ast
 from collections.abc import Iterator
 
 _RAISED = frozenset({"BaseException", "Exception", "OSError", "IOError", "TimeoutError", "RuntimeError", "ValueError"})
-"""What signal handlers raise. KeyError and the like, which are part of how programs work, must cost no question."""
+"""Exceptions that signal handlers raise. KeyError and the like are part of ordinary code, and cost no question."""
 
 _QUESTION = '__import__("otel_injection").ours('
-_PACKAGES = ("opentelemetry.", "otel_injection.")  # not otel_injection itself, which asks
+_PACKAGES = ("opentelemetry.", "otel_injection.")  # not the package itself, which defines ours()
 _EXCEPT = ("otel_injection.contain", "otel_injection.doctor")
-"""The module that answers, and those that no app runs."""
+"""Modules without such questions: the one that answers them, and those that run in no app."""
 
 
 def insertions(tree: ast.Module, name: str) -> Iterator[tuple[ast.ExceptHandler | ast.expr, str, str]]:
@@ -32,7 +33,7 @@ def insertions(tree: ast.Module, name: str) -> Iterator[tuple[ast.ExceptHandler 
             if node.type is None:
                 yield node, "", f" {_QUESTION}BaseException)"
             elif own and isinstance(node.type, ast.Name) and node.type.id == "BaseException":
-                continue  # means what it says
+                continue  # is meant to catch it
             elif _RAISED & {each.id for each in ast.walk(node.type) if isinstance(each, ast.Name)}:
                 yield node.type, _QUESTION, ")"
 

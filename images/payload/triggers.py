@@ -8,7 +8,7 @@ library's parts is patched, that part is named, so that the other parts are not 
 from __future__ import annotations
 
 FIRST_TELEMETRY = "otel_injection:first_telemetry"
-"""No module, but the event of ``imports.hooks``: what only carries context along need not act earlier."""
+"""An event of ``imports.hooks``, no module: instrumentations that only pass the context on need not act earlier."""
 
 TRIGGERS: dict[str, tuple[str, ...]] = {
     "aio-pika": ("aio_pika",),
@@ -81,7 +81,7 @@ WAITING: dict[str, tuple[str, ...]] = {
     "uvicorn.supervisors.basereload": ("lifecycle.supervisors:hook",),
     "uvicorn.supervisors.multiprocess": ("lifecycle.supervisors:hook",),
 }
-"""Which other functions of ours, in ``otel_injection``, are called when a module has been executed."""
+"""By module: functions in ``otel_injection`` that are called when it has been executed, beside instrumentations."""
 
 LEFT_OUT = {
     "aws-lambda": "patches the handler of a Lambda function, which is not started from a container image like this",

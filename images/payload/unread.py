@@ -1,7 +1,7 @@
-"""What nobody reads in a private copy, and is left out of it: docstrings, comments, annotations of functions.
+"""Leaves docstrings, comments and annotations of functions out of private copies.
 
-Lines stay where they are, so that tracebacks fit to what upstream has published. Licences stay. Classes keep their
-annotations, of which dataclasses and the like are made, and functions theirs in a module that asks for such things.
+Line numbers stay, so that tracebacks fit upstream's sources, and so do licences. Classes keep their annotations, which
+dataclasses and the like need; functions keep theirs in modules that read annotations.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Edit = tuple[int, int, bytes]
 _COMMENT = re.compile(rb"^[ \t\f]*#.*$", re.MULTILINE)
 _KEPT = re.compile(rb"copyright|license|licence|spdx|coding[:=]|^#!", re.IGNORECASE)
 _READS = re.compile(rb"__annotations__|get_type_hints|get_annotations|singledispatch|\.annotation\b|validate_call")
-"""What annotations of functions are read by."""
+"""Names by which code reads the annotations of functions."""
 
 
 def edits(tree: ast.Module, source: bytes, span: Span) -> Iterator[Edit]:

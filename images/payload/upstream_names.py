@@ -1,4 +1,4 @@
-"""What must not change when a module of OpenTelemetry becomes a private copy: names that people and programs see."""
+"""Keeps the names that people and programs see when a module of OpenTelemetry becomes a private copy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def replacements(tree: ast.AST, name: str) -> Iterator[tuple[ast.expr, bytes]]:
 
 
 def footer(name: str) -> bytes:
-    """Return what gives the classes of OpenTelemetry's modules upstream's ``__module__``, to stand at their end."""
+    """Return code for the end of a module that gives its classes upstream's ``__module__``."""
     return _FOOTER.format(name=name).encode() if _is_opentelemetry(name) else b""
 
 
@@ -43,7 +43,7 @@ def _is_opentelemetry(name: str) -> bool:
 
 
 def _relative_import_calls(tree: ast.AST) -> set[ast.expr]:
-    """Find the arguments of ``import_module``: there ``__name__`` says where to look, and must be the real one."""
+    """Find arguments of ``import_module``, where ``__name__`` must stay the module's real name."""
     return {
         argument
         for node in ast.walk(tree)

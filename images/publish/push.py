@@ -24,7 +24,7 @@ from images.publish.reference import Reference, parse
 
 TEMPLATE = ROOT / "deploy" / "instrumentation.yaml"
 
-# What buildx and skopeo say (both pass on Go's words) and what that means to the person who pushes.
+# Errors of buildx and skopeo (both pass on Go's words), and what they mean to the person who pushes.
 _REASONS = {
     r"server gave HTTP response to HTTPS": "speaks plain HTTP: name it among the engine's insecure registries",
     r"x509|certificate": "has a certificate that is not trusted: give the engine the CA of the registry",

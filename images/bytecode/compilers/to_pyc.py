@@ -1,4 +1,4 @@
-"""One module to byte code; runs inside the compilers."""
+"""Compiles one module to byte code; runs inside the compilers."""
 
 from __future__ import annotations
 import __future__
