@@ -24,7 +24,14 @@ def _otlp(part: str) -> tuple[str, ...]:
 
 
 VARIABLES = (
-    Variable(WHAT, "OTEL_SDK_DISABLED", TRUE, "false", "`true` is honoured before anything is imported", stays=True),
+    Variable(
+        WHAT,
+        "OTEL_SDK_DISABLED",
+        TRUE,
+        "false",
+        "`true` switches the injection off at the start of a process",
+        stays=True,
+    ),
     Variable(
         WHAT,
         "OTEL_CONFIG_FILE",

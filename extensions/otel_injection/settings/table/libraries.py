@@ -37,9 +37,7 @@ VARIABLES = (
         choices=_LEVELS,
     ),
     Variable(LOGGING, "OTEL_PYTHON_LOG_CODE_ATTRIBUTES", FLAG, "false", "exports the place in the code as well"),
-    Variable(
-        LOGGING, "OTEL_PYTHON_LOG_CORRELATION", FLAG, "false", "adds trace and span ids to the app's own log records"
-    ),
+    Variable(LOGGING, "OTEL_PYTHON_LOG_CORRELATION", FLAG, "false", "adds trace and span ids to the app's log records"),
     Variable(
         LOGGING,
         "OTEL_PYTHON_LOG_FORMAT",
@@ -99,14 +97,18 @@ VARIABLES = (
         also=tuple(f"{_HEADERS}{each}" for each in ("SERVER_RESPONSE", "CLIENT_REQUEST", "CLIENT_RESPONSE")),
     ),
     Variable(
-        LIBRARIES, f"{_HEADERS}SANITIZE_FIELDS", REGEXES, "", "of these headers the value is shown as `[REDACTED]`"
+        LIBRARIES,
+        f"{_HEADERS}SANITIZE_FIELDS",
+        REGEXES,
+        "",
+        "regular expressions of names of headers whose values are replaced by `[REDACTED]`",
     ),
     Variable(
         LIBRARIES,
         "OTEL_PYTHON_INSTRUMENTATION_HTTP_CAPTURE_ALL_METHODS",
         FLAG,
         "false",
-        "HTTP methods that no standard knows are shown as they are, not as `_OTHER`",
+        "unknown HTTP methods are exported as they are, not as `_OTHER`",
     ),
     Variable(LIBRARIES, "OTEL_PYTHON_DJANGO_INSTRUMENT", FLAG, "true", "`false` leaves Django alone"),
     Variable(
@@ -114,7 +116,7 @@ VARIABLES = (
         "OTEL_PYTHON_DJANGO_MIDDLEWARE_POSITION",
         INTEGER,
         "0",
-        "where among the app's middleware ours stands",
+        "the position of our middleware in the app's list",
         most=1e6,
     ),
     Variable(
@@ -147,6 +149,6 @@ VARIABLES = (
         "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
         FLAG,
         "false",
-        "exports what is said to language models and by them (botocore)",
+        "exports the messages to and from language models (botocore)",
     ),
 )

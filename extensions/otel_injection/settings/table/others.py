@@ -76,7 +76,7 @@ VARIABLES = (
         "OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES",
         TEXT,
         "",
-        "what is tried again is what the specification says",
+        "the codes of the specification are retried",
     ),
     Variable(UNUSED, "OTEL_EXPORTER_ZIPKIN_ENDPOINT", TEXT, "", _NO_EXPORTER, also=("OTEL_EXPORTER_ZIPKIN_TIMEOUT",)),
     Variable(
