@@ -1,4 +1,4 @@
-"""The images that stand for other people's: an app's Python and its dependencies, nothing of ours."""
+"""The base images of the tests hold an app's Python and its dependencies, and nothing of ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The init container: whatever manifests have it run, as whomever, the volume then holds the image's tree."""
+"""The init container: with each command and each user that manifests give it, the volume holds the image's tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine remembers what it has packed before; a new build is packed as it is all the same."""
+"""An engine that has packed an earlier build packs the new one, and none of the old one's files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who the telemetry says that it comes from, in a container with a PID namespace of its own."""
+"""The resource of telemetry from a container with a PID namespace of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of birth with every kind of death: each span, measurement and log record arrives exactly once.
+"""Each way to start a process, with each way to end it: every span, measurement and log record arrives exactly once.
 
 All intervals are so long that only what is done at the end delivers. Each row is a real tree of processes; the rows of
 one Python run side by side, each with a receiver of its own.

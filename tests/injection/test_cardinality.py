@@ -1,4 +1,4 @@
-"""What a stranger sends makes neither an app's memory nor its exports grow without end."""
+"""Ever new values in requests make neither an app's memory nor its exports grow without end."""
 
 from __future__ import annotations
 

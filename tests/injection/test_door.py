@@ -1,4 +1,4 @@
-"""The door: who gets in, and that everybody else finds the world as it is without us."""
+"""The door: which processes are injected, and that all others run as without us."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each file of the payload in turn is damaged: the app prints, returns and ends as without injection."""
+"""With any one file of the payload damaged, an app prints, returns and ends as without injection."""
 
 from __future__ import annotations
 

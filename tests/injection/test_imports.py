@@ -1,4 +1,4 @@
-"""What an instrumentation imports when it acts: nothing of a library that the app has not imported itself."""
+"""An instrumentation that acts imports nothing of a library that the app has not imported itself."""
 
 from __future__ import annotations
 

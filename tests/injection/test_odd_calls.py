@@ -1,4 +1,4 @@
-"""What upstream's instrumentations stumble over, and the libraries themselves do not: the app's calls go on.
+"""Calls that upstream's instrumentations fail on and the libraries do not: the app's calls succeed.
 
 Each of these failed in an injected app only; see ``otel_injection.instrumentations.fallback``.
 """

@@ -1,4 +1,4 @@
-"""Every way to give birth to a process: each span, measurement and record once, each process its own identity."""
+"""Every way to start a process: each span, measurement and record arrives once, each process has its own identity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the resource of a process says, and that saying it costs no time."""
+"""The resource of a process, and that detecting it does not delay the app."""
 
 from __future__ import annotations
 

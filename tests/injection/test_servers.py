@@ -1,4 +1,4 @@
-"""Servers of every kind, ended amid requests: what was answered has been seen, once, whoever served it and how it died.
+"""Servers of every kind that end amid requests: each answered request has its telemetry once, however its worker ended.
 
 One process tree for each row, all of them on the newest Python. Every interval is an hour: only a flush delivers.
 """

@@ -1,4 +1,4 @@
-"""Children by fork that live but for a moment cost little: what they need, they inherit."""
+"""Short-lived children of a fork cost little: they inherit what their telemetry needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people are told: single lines with a prefix, as few as possible, past whatever an app does to its streams."""
+"""Messages are single lines with a prefix, as few as possible, whatever an app does to its streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is found out about a process names the cause, as a table: what is known of a process, and what is said of it."""
+"""Findings name the cause: a table of what is known of a process, and the findings that follow."""
 
 from __future__ import annotations
 

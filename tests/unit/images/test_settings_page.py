@@ -1,4 +1,4 @@
-"""The table of variables: the page that is written from it, and what is read at a process's start without it."""
+"""The table of variables: the page written from it, and the settings that a process reads at its start without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A wrapper that fails by itself does not fail the app's call; what the call itself does passes as it is."""
+"""A wrapper that fails by itself does not fail the app's call; errors of the call itself reach the app unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a thread pool is given runs in the context in which it was given."""
+"""Work in a thread pool runs in the context in which it was submitted."""
 
 from __future__ import annotations
 

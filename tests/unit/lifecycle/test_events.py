@@ -1,4 +1,4 @@
-"""What happens to a process reaches whatever has registered for it."""
+"""An event of a process reaches all functions that have registered for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is put around servers' functions: it comes at the right moment and leaves the function what it was."""
+"""Hooks around servers' functions act at the right moment and leave the functions as they were."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A function of ``os`` that is replaced does what it did, after something of ours, and looks as it did."""
+"""A replaced function of ``os`` first calls ours, then does what it did, and looks as it did."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done for an excluded request is dropped by whatever sampler there is."""
+"""Spans below an excluded request are dropped under any sampler."""
 
 from __future__ import annotations
 

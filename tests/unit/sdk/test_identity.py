@@ -1,4 +1,4 @@
-"""Identities are unique among living processes and are taken up again after death."""
+"""Identities are unique among living processes, and used again when a process has ended."""
 
 from __future__ import annotations
 

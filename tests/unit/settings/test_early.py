@@ -1,4 +1,4 @@
-"""What the injection reads from the environment, what it says of it, and what the command makes of its arguments."""
+"""Settings that are read early, their messages, and the arguments of the command ``opentelemetry-instrument``."""
 
 from __future__ import annotations
 

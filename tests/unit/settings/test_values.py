@@ -1,4 +1,4 @@
-"""How each kind of value is read: what of it is used, and what is said of the rest."""
+"""How each kind of value is read: which part is used, and the message about the rest."""
 
 from __future__ import annotations
 

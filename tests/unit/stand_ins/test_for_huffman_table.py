@@ -1,4 +1,4 @@
-"""Our decoder of HPACK's Huffman code says what the one says that it stands for."""
+"""Our decoder of HPACK's Huffman code gives the same results as hpack's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``otel_injection.stand_ins.for_psutil`` tells what ``psutil`` tells, wherever OpenTelemetry asks it."""
+"""``for_psutil`` returns the same as ``psutil`` for all that OpenTelemetry asks."""
 
 from __future__ import annotations
 

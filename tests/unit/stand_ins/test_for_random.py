@@ -1,4 +1,4 @@
-"""Chance of our own: apps that seed theirs draw what they draw without us."""
+"""Random numbers of our own: apps that seed theirs draw the same numbers as without us."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What takes the place of ``typing_extensions`` does the same for those who call it."""
+"""The stand-in for ``typing_extensions`` does the same as the original for all that is called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands for names of modules that the app has not imported behaves as if they were not there, until they are."""
+"""A stand-in for a module that the app has not imported acts as absent until the app imports the module."""
 
 from __future__ import annotations
 

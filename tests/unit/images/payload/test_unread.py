@@ -1,4 +1,4 @@
-"""What nobody reads is left out of a private copy, and the program stays the same, line by line."""
+"""Docstrings, comments and annotations are left out of a private copy, and the program stays the same, line by line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measurements that go straight to where they add up give what the SDK's own way gives."""
+"""Measurements that go straight to their aggregation give the same metrics as the SDK's own way."""
 
 from __future__ import annotations
 

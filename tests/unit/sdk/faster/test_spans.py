@@ -1,4 +1,4 @@
-"""Spans that start and end faster are what the SDK's own are, whatever is done with them."""
+"""The faster spans are equal to the SDK's own, whatever an app does with them."""
 
 from __future__ import annotations
 
