@@ -61,10 +61,10 @@ class Handler:
         self._answer = bytearray(1024)
         self._answer_address = _address(self._answer)
 
-    def set(self, signum: int) -> bool:
+    def set(self, signum: int, of_uwsgi: bool) -> bool:
         """Handle a signal whose disposition is the default one; return whether that is so now. From any thread."""
         disposition = self._disposition(signum)
-        if disposition == 0 or uwsgi.owns(disposition):
+        if disposition == 0 or (of_uwsgi and uwsgi.owns(disposition)):
             self._replaced[signum] = self._answer[:]
             self._signal(signum, self._address)  # system calls go on after it: SA_RESTART
         return self.is_set(signum)

@@ -41,6 +41,17 @@ def replace(name: str, make: Callable[[Any], Any]) -> None:
     replacement.__wrapped__ = original
     for module in (os, sys.modules[original.__module__]):
         setattr(module, name, replacement)
+    _rebind(original, replacement)
+
+
+def _rebind(original: Any, replacement: Any) -> None:
+    """Replace it in the modules that have taken it from ``os`` by now, under whatever name."""
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", None)
+        if type(names) is dict and not str(names.get("__name__")).startswith("otel_injection."):
+            for name, value in list(names.items()):
+                if value is original:
+                    names[name] = replacement
 
 
 class _After:

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_SIGNALS = (2, 15)
-"""SIGINT, which by default Python itself handles, and SIGTERM."""
+_SIGNALS = (2, 15, 1, 3, 10, 12, 14, 24)
+"""Those that by default end a process and are sent to end it: SIGINT, which by default Python itself handles, SIGTERM,
+SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM and SIGXCPU."""
+
+_OF_SERVERS = (2, 15)
+"""Those by which a uWSGI ends its workers, in a handler of its own."""
 
 _STOP = b"\0"
 _PATIENCE = 0.3
@@ -54,7 +58,7 @@ class _Watch:
     def start(self) -> None:
         """Handle the signals whose disposition is the default one; without any such signal, start no thread."""
         for signum in _SIGNALS:
-            if self.handler.set(signum) and self._ended.acquire(blocking=False):
+            if self.handler.set(signum, signum in _OF_SERVERS) and self._ended.acquire(blocking=False):
                 self._thread = 0
                 try:
                     start_deaf(start_new_thread, self._run)
@@ -133,7 +137,7 @@ class _Watch:
         os.kill(os.getpid(), signum)
         sent.acquire(timeout=0.1)  # a pause: gevent's sleep would switch to another hub
         events.signalled.tell(False)
-        self.handler.set(signum)  # process 1 of a container: the default disposition does not end it
+        self.handler.set(signum, False)  # process 1 of a container: the default disposition does not end it
 
 
 def watch() -> None:
@@ -155,7 +159,7 @@ def watch() -> None:
 
 def _all_set() -> bool:
     set_again()
-    return _watch is None or all(_watch.handler.is_set(signum) for signum in _SIGNALS)
+    return _watch is None or all(_watch.handler.is_set(signum) for signum in _OF_SERVERS)
 
 
 def pause() -> None:
