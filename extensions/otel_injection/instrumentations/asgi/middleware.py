@@ -7,6 +7,7 @@ this one raises.
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -61,6 +62,7 @@ _call = asgi.OpenTelemetryMiddleware.__call__
 
 def use() -> None:
     """Have upstream's middleware take the shorter way, if it is the one that is known here."""
+    asgi.OpenTelemetryMiddleware.content_length_header = _Length()  # type: ignore[assignment]
     if __version__.startswith(_KNOWN) and current_context.is_known():
         asgi.OpenTelemetryMiddleware.__call__ = call  # type: ignore[method-assign]
         routes.use()
@@ -77,11 +79,25 @@ async def call(self: Any, scope: Any, receive: Any, send: Any) -> None:
         report.debug(f"a request takes the long way: {type(error).__name__}: {error}")  # with the same telemetry
         request = None
     if request is None or request.within:
+        _length.set([None])
         await _call(self, scope, receive, send)
     elif request.excluded:
         await self.app(scope, receive, send)
     else:
         await request.serve(began, receive, send)
+
+
+_length: ContextVar[list[int | None]] = ContextVar("length", default=[None])  # noqa: B039 - each request has its own
+
+
+class _Length:
+    """The length of the answer that is being sent; upstream keeps that of any earlier one (contrib PR 5081)."""
+
+    def __get__(self, middleware: Any, kind: Any = None) -> int | None:
+        return _length.get()[0]
+
+    def __set__(self, middleware: Any, value: int | None) -> None:
+        _length.get()[0] = value
 
 
 def _is_usual(middleware: Any) -> bool:
@@ -126,6 +142,7 @@ class Request:
         self._scope = scope
         self._span: Any = None
         self._told: dict[str, Any] = {}
+        self._length: int | None = None
         self._trailers = False
         current = current_context.get_current()
         self.within = bool(current) and (any(map(current.get, _SUPPRESSED)) or server_spans.has_span(current))
@@ -212,7 +229,7 @@ class Request:
 
     def _tell(self, message: Any) -> None:
         """Make the span of a sent message, and set what it tells on the request's span."""
-        middleware, kind = self._middleware, message["type"]
+        kind = message["type"]
         starts = kind == "http.response.start"
         status = message["status"] if starts else None
         if self._tells:
@@ -231,7 +248,7 @@ class Request:
             propagator.inject(message, context=set_span_in_context(self._span, Context()), setter=asgi.asgi_setter)
         length = content_length(message.get("headers"))
         if length:
-            middleware.content_length_header = number(length, middleware.content_length_header)
+            self._length = number(length, self._length)
 
     def _ends(self, message: Any) -> bool:
         """Return whether this is the last message of an answer."""
@@ -248,7 +265,7 @@ class Request:
             measured.old_duration.measure(max(round(seconds * 1000), 0), span)
         if measured.new_duration is not None:
             measured.new_duration.measure(max(seconds, 0), span)
-        answered = self._middleware.content_length_header
+        answered = self._length
         if answered:
             for each in measured.answer_sizes:
                 each.measure(answered, span)
