@@ -93,7 +93,8 @@ def _guarding_function(wrapper: Any) -> Any:
                     raise
                 problem = described(error)
             if call.is_over():
-                tell(wrapper, *problem)
+                if call.error is None or described(call.error) != problem:  # such as the end of an iterator
+                    tell(wrapper, *problem)
                 return call.outcome()
             with _telling(wrapper, problem):
                 return wrapped(*args, **keywords)
@@ -115,7 +116,8 @@ def _guarding_coroutine(wrapper: Any) -> Any:
                     raise
                 problem = described(error)
             if call.is_over():
-                tell(wrapper, *problem)
+                if call.error is None or described(call.error) != problem:  # such as the end of an iterator
+                    tell(wrapper, *problem)
                 return call.outcome()
             with _telling(wrapper, problem):
                 return await wrapped(*args, **keywords)

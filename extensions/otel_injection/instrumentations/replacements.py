@@ -111,10 +111,27 @@ def _psycopg2() -> None:
     psycopg2_cursors.replace()
 
 
+def _pymemcache() -> None:
+    from opentelemetry.instrumentation import pymemcache as upstream
+
+    module: Any = upstream
+    query = module._get_query_string
+
+    def get_query_string(arg: Any) -> Any:
+        """Read binary keys, which need not be text in any encoding, as far as they are text."""
+        if isinstance(arg, dict | list | tuple):
+            keys = (each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in arg)
+            return " ".join(keys)
+        return query(arg.decode("utf-8", "replace") if isinstance(arg, bytes) else arg)
+
+    module._get_query_string = get_query_string
+
+
 _BEFORE = {
     "aiohttp-client": _aiohttp_client,
     "aiohttp-server": _aiohttp_server,
     "psycopg": _psycopg,
+    "pymemcache": _pymemcache,
     "psycopg2": _psycopg2,
     "sqlalchemy": _sqlalchemy,
 }

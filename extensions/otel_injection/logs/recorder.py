@@ -50,7 +50,7 @@ class Recorder:
 
             def _get_attributes(self, record: Any) -> Any:
                 attributes, event_name = super()._get_attributes(record)
-                return {key: _plain(value) for key, value in attributes.items()}, event_name
+                return {str(key): _plain(value) for key, value in attributes.items() if key != ""}, event_name
 
         self._handler = Handler(
             level=_get_log_level(ENVIRON.get("OTEL_PYTHON_LOG_HANDLER_LEVEL")) or 0,

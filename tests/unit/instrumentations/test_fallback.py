@@ -258,3 +258,23 @@ def test_nothing_is_said_where_the_function_fails_as_its_wrapper_did(
             call(before, Function(error))
         assert raised.value is error
         assert len(said) == lines
+
+
+@pytest.mark.parametrize("kind", [StopAsyncIteration, LookupError])
+def test_what_the_function_has_raised_is_not_told_of_when_its_wrapper_raises_it_anew(
+    capfd: pytest.CaptureFixture[str], kind: type[Exception]
+) -> None:
+    """As upstream's for asyncpg does at the end of a cursor."""
+
+    async def wrapper(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        with suppress(kind):
+            return await wrapped(*args, **kwargs)
+        raise kind
+
+    async def ends() -> None:
+        raise kind
+
+    report._last.clear()
+    with pytest.raises(kind):
+        asyncio.run(fallback.guard(wrapper)(ends, None, (), {}))
+    assert capfd.readouterr().err == ""
