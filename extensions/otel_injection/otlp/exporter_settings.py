@@ -84,7 +84,7 @@ def read(signal: str, report: Report, environ: Mapping[str, str] = os.environ, p
     protocol = protocol or _protocol(given("PROTOCOL"), report)
     scheme = "http" if (first("INSECURE") or "").lower() == "true" else "https"
     endpoint = _endpoint(signal, protocol, scheme, given("ENDPOINT"), report)
-    headers = {**_own_headers(), **_headers(given("HEADERS"), report)}
+    headers = {**own_headers(), **_headers(given("HEADERS"), report)}
     if endpoint.authorization:
         headers["authorization"] = endpoint.authorization
     return Settings(
@@ -121,14 +121,14 @@ def given(
     if protocol == "grpc" and "://" not in url:
         url = f"{'http' if insecure else 'https'}://{url}"
     try:
-        place = _parse(url)
+        place = parse(url)
     except ValueError as error:
         raise ValueError(f"endpoint '{_shown(url)}' is unusable: {error}") from None
     if protocol == "grpc":
         place = place._replace(url=f"{place.scheme}://{place.authority}", path="")
     if (compression or "none").lower() not in _COMPRESSIONS:
         raise ValueError(f"compression '{compression}' is unknown; it can be gzip, deflate or none")
-    all_headers = {**_own_headers(), **headers}
+    all_headers = {**own_headers(), **headers}
     if place.authorization:
         all_headers["authorization"] = place.authorization
     seconds = _DEFAULT_TIMEOUT if timeout is None else timeout / 1000 or _LONG
@@ -154,7 +154,8 @@ def headers(text: str) -> dict[str, str]:
     return found
 
 
-def _own_headers() -> dict[str, str]:
+def own_headers() -> dict[str, str]:
+    """Return the headers that every request has, whatever the settings say."""
     return {
         "content-type": "application/x-protobuf",
         "user-agent": f"OTel-OTLP-Exporter-Python/{__version__}",
@@ -166,11 +167,11 @@ def _endpoint(signal: str, protocol: str, scheme: str, given: Iterator[tuple[str
 
     def read(value: str, own: bool) -> Endpoint:
         if protocol == "grpc":
-            endpoint = _parse(value if "://" in value else f"{scheme}://{value}")
+            endpoint = parse(value if "://" in value else f"{scheme}://{value}")
             return endpoint._replace(url=f"{endpoint.scheme}://{endpoint.authority}", path="")
         # A signal's own endpoint is used as it is; to the one for all signals their paths are added.
-        endpoint = _parse(value)
-        return endpoint if own else _parse(f"{value.removesuffix('/')}/v1/{signal}")
+        endpoint = parse(value)
+        return endpoint if own else parse(f"{value.removesuffix('/')}/v1/{signal}")
 
     usual = _DEFAULT_ENDPOINTS[protocol]
     for variable, value in given:
@@ -191,7 +192,8 @@ def _protocol(given: Iterator[tuple[str, str]], report: Report) -> str:
     return _DEFAULT_PROTOCOL
 
 
-def _parse(url: str) -> Endpoint:
+def parse(url: str) -> Endpoint:
+    """Return what a URL says; ValueError, in words for people, if it is none that can be used."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
         raise ValueError("it does not begin with http:// or https://")

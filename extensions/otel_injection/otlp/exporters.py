@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,8 +33,15 @@ from otel_injection.otlp.encode_traces import encode_spans
 from otel_injection.otlp.exporter_settings import Report, Settings
 from otel_injection.otlp.outcome import Outcome
 from otel_injection.otlp.sender import Sender
-from otel_injection.settings.early import text
+from otel_injection.otlp.undelivered import Kept, Undelivered
+from otel_injection.settings.early import number, text
 
+MAX_BYTES = "OTEL_INJECTION_UNDELIVERED_MAX_BYTES"
+_MAX_BYTES = 16 * 1024 * 1024
+_REMEMBERED = 300.0
+"""Seconds for which a size that was too large for the server is not tried again."""
+
+Encode = Callable[[Any, Callable[[Exception], None]], bytes]
 Counted = Callable[[str, int, int, int, str, int], object]
 
 _TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
@@ -52,6 +60,9 @@ class _Exporter:
 
     counted: Counted | None = None
 
+    _parted = True
+    """Whether a batch is a sequence of items, which can be sent in parts, and later, as they are."""
+
     def _prepare(self, signal: str, report: Report | None, protocol: str | None, given: Settings | None) -> None:
         self.exported = 0
         self.rejected = 0
@@ -63,28 +74,62 @@ class _Exporter:
         self._url = read.endpoint.url
         self._sender = Sender(read, self._report)
         self._shutdown = False
+        self._problem = ""
+        self._too_large = (math.inf, 0.0)
+        self._how: tuple[Encode, Callable[[Any], int]] = (lambda *_: b"", len)
+        self._undelivered = Undelivered(number(MAX_BYTES, _MAX_BYTES)) if self._parted else None
 
-    def _export(
-        self,
-        encode: Callable[[Any, Callable[[Exception], None]], bytes],
-        batch: Any,
-        size: Callable[[Any], int],
-        timeout: float = math.inf,
-    ) -> bool:
-        """Send what is in ``batch``; return whether it arrived."""
+    def _export(self, encode: Encode, batch: Any, size: Callable[[Any], int], timeout: float = math.inf) -> bool:
+        """Send what is in ``batch``, or keep it for a later attempt; return whether it arrived."""
+        self._how = (encode, size)
+        kept = self._undelivered
+        if kept is not None and (len(kept) or time.monotonic() < kept.due):
+            self._keep(batch, size(batch), 0)
+            self.retry()
+            return not len(kept)
         done, problem = self._try(encode, batch, size, timeout)
-        if self.counted is not None:
-            self.counted(self._signal, self.exported, self.rejected, self.failed, problem, self.errors)
+        self._count(problem)
         return done
 
+    def _count(self, problem: str) -> None:
+        if self.counted is not None:
+            self.counted(self._signal, self.exported, self.rejected, self.failed, problem, self.errors)
+
+    def next_attempt(self) -> float:
+        """Return when ``retry`` is to be called, on the monotonic clock; infinity if nothing waits."""
+        return self._undelivered.next_attempt() if self._undelivered is not None else math.inf
+
+    def retry(self) -> None:
+        """Send what is kept, the oldest first, until one attempt fails or nothing is left; at the end, at once."""
+        kept = self._undelivered
+        while kept is not None and not self._shutdown and (self._sender.closing or time.monotonic() >= kept.due):
+            waiting = kept.take()
+            if waiting is None:
+                return
+            done, problem = self._try(self._how[0], waiting.items, self._how[1], math.inf, first=True)
+            self._count(problem)
+            if not done and self._sender.closing:
+                return
+
+    def _keep(self, batch: Any, count: int, size: int, *, first: bool = False) -> None:
+        assert self._undelivered is not None
+        lost = self._undelivered.keep(Kept(batch, count, size), first=first)
+        if lost:
+            self.failed += lost
+            self._report(
+                f"{self._signal} do not reach {self._url}, and what waits exceeds its bounds: the oldest are given up; "
+                f"see {MAX_BYTES}"
+            )
+
     def _try(
-        self,
-        encode: Callable[[Any, Callable[[Exception], None]], bytes],
-        batch: Any,
-        size: Callable[[Any], int],
-        timeout: float,
+        self, encode: Encode, batch: Any, size: Callable[[Any], int], timeout: float, *, first: bool = False
     ) -> tuple[bool, str]:
+        """Send a batch, in parts where it is too large; keep it if another attempt may succeed.
+
+        ``first``: it was kept before.
+        """
         count = 0
+        body = b""
         try:
             count = size(batch)
             if self._shutdown:
@@ -98,13 +143,15 @@ class _Exporter:
                 self.failed += len(skipped)
             if not body:
                 return not skipped, ""
-            outcome = self._sender.send(body, timeout)
+            outcome = self._send(body, count, timeout)
         except Exception as error:
             outcome = Outcome(False, 0, _named(error))
+        if outcome.too_large and self._parted and count > 1:
+            return self._try_parts(encode, batch, size, timeout)
         if not outcome.success:
-            self.failed += count
-            self._report(f"{self._signal} do not reach {self._url}: {outcome.problem}")
-            return False, outcome.problem
+            return False, self._failed(outcome, batch, count, len(body), first=first)
+        if self._undelivered is not None:
+            self._undelivered.recovered()
         self.rejected += outcome.rejected
         self.exported += max(count - outcome.rejected, 0)
         if outcome.rejected:
@@ -112,6 +159,34 @@ class _Exporter:
         elif outcome.problem:
             self._report(f"{self._url} warns about {self._signal}: {outcome.problem}")
         return True, outcome.problem
+
+    def _send(self, body: bytes, count: int, timeout: float) -> Outcome:
+        """Send a request, unless one of this size has been found too large lately."""
+        if len(body) >= self._too_large[0] and time.monotonic() < self._too_large[1] and self._parted and count > 1:
+            return Outcome(False, 0, "", too_large=True)
+        outcome = self._sender.send(body, timeout)
+        if outcome.too_large:
+            self._too_large = (len(body), time.monotonic() + _REMEMBERED)
+        return outcome
+
+    def _try_parts(self, encode: Encode, batch: Any, size: Callable[[Any], int], timeout: float) -> tuple[bool, str]:
+        """Send the halves of a batch that is too large for the server."""
+        half = len(batch) // 2
+        parts = [self._try(encode, part, size, timeout) for part in (batch[:half], batch[half:])]
+        return all(done for done, _ in parts), next((problem for done, problem in parts if not done), "")
+
+    def _failed(self, outcome: Outcome, batch: Any, count: int, size: int, *, first: bool) -> str:
+        """Keep a batch that may be sent later, give up any other one, and say so."""
+        self._problem = outcome.problem
+        if outcome.retryable and self._undelivered is not None and not self._shutdown:
+            self._undelivered.postpone(outcome.wait)
+            self._keep(batch, count, size, first=first)
+            self._report(f"{self._signal} do not reach {self._url}: {outcome.problem}")
+        else:
+            self.failed += count
+            of = f", {size} bytes" if outcome.too_large else ""
+            self._report(f"{self._signal} do not reach {self._url}{of}: {outcome.problem}")
+        return outcome.problem
 
     @property
     def facts(self) -> dict[str, str]:
@@ -125,6 +200,9 @@ class _Exporter:
     def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:  # noqa: ARG002 -- the interface's
         """End at once what is under way, and take nothing more."""
         self._shutdown = True
+        if self._undelivered is not None and len(self._undelivered):
+            self.failed += len(self._undelivered)
+            self._count(self._problem)
         self._sender.shutdown()
 
     def force_flush(self, timeout_millis: float = 30_000) -> bool:  # noqa: ARG002 -- the interface's
@@ -162,7 +240,12 @@ class OTLPLogExporter(_Exporter, LogRecordExporter):
 
 
 class OTLPMetricExporter(_Exporter, MetricExporter):
-    """Exports metrics; unless given, the temporality and the histograms' aggregation are those of the environment."""
+    """Exports metrics; unless given, the temporality and the histograms' aggregation are those of the environment.
+
+    Nothing is kept for later: the next points say what these would have said.
+    """
+
+    _parted = False
 
     def __init__(
         self,

@@ -38,6 +38,9 @@ _ADVICE = {
     "RESOURCE_EXHAUSTED": "export smaller batches (OTEL_BSP_MAX_EXPORT_BATCH_SIZE, OTEL_BLRP_MAX_EXPORT_BATCH_SIZE)",
 }
 
+_OF_SIZE = ("larger than", "too large", "too big", "exceeds", "size")
+"""Words of servers for a message that is too large; RESOURCE_EXHAUSTED may mean anything else."""
+
 _NOT_METADATA = frozenset(
     {"connection", "content-encoding", "content-length", "content-type", "host", "keep-alive", "proxy-connection"}
     | {"te", "transfer-encoding", "upgrade"}
@@ -103,7 +106,8 @@ def _judged(reply: Reply) -> Verdict:
         problem += f"; {_ADVICE[code]}"
     wait = _retry_delay(ends.get("grpc-status-details-bin", ""))
     retryable = code in _RETRYABLE or (code == "RESOURCE_EXHAUSTED" and wait is not None)
-    return Verdict(Outcome(False, 0, problem), retryable, wait or None)
+    too_large = code == "RESOURCE_EXHAUSTED" and not retryable and any(each in words.lower() for each in _OF_SIZE)
+    return Verdict(Outcome(False, 0, problem, too_large=too_large), retryable, wait or None)
 
 
 def _of_http(status: str) -> Verdict:

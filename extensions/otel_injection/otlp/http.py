@@ -12,13 +12,17 @@ from otel_injection.otlp import connection, problems, proxy
 from otel_injection.otlp.compression import compressed
 from otel_injection.otlp.deadline import Deadline
 from otel_injection.otlp.errors import Http2Error
-from otel_injection.otlp.exporter_settings import Settings
+from otel_injection.otlp.exporter_settings import Settings, own_headers, parse
 from otel_injection.otlp.outcome import Outcome, Verdict
 from otel_injection.otlp.stream import Reader, Stream
 
 _LARGEST_ANSWER = 64 * 1024
 """Bytes read of an answer; a connection with a longer one is not used again."""
 _RETRYABLE = frozenset({429, 502, 503, 504})
+_TOO_LARGE = 413
+_REDIRECTED = frozenset({307, 308})
+"""Answers that name another place for the same request; others would make a GET of it."""
+_REDIRECTS = 5
 
 
 class Answer(NamedTuple):
@@ -146,18 +150,48 @@ class Http:
             self._headers.setdefault("content-encoding", settings.compression)
 
     def attempt(self, body: bytes, deadline: Deadline) -> Verdict:
-        """Send a request once and judge the answer; for what is raised see ``HttpConnection``."""
+        """Send a request once, wherever it is redirected to, and judge the answer.
+
+        For what is raised see ``HttpConnection``.
+        """
         content = compressed(body, self._settings.compression)
+        answer = self._post(content, deadline)
+        place: Http | None = self
+        for _ in range(_REDIRECTS):
+            place = place.redirected(answer) if place is not None and answer.status in _REDIRECTED else None
+            if place is None:
+                break
+            answer = place._post(content, deadline)
+        if 200 <= answer.status < 300:
+            return Verdict(Outcome(True, *problems.partial_success(answer.body)))
+        outcome = Outcome(False, 0, problems.of_answer(answer), too_large=answer.status == _TOO_LARGE)
+        return Verdict(outcome, answer.status in _RETRYABLE, _retry_after(answer))
+
+    def _post(self, content: bytes, deadline: Deadline) -> Answer:
         path = self._settings.endpoint.path
 
         def post(taken: HttpConnection) -> Answer:
             return taken.post(path, content, self._headers, deadline)
 
-        answer = connection.exchange(HttpConnection, self._settings, deadline, post)
-        if 200 <= answer.status < 300:
-            return Verdict(Outcome(True, *problems.partial_success(answer.body)))
-        outcome = Outcome(False, 0, problems.of_answer(answer))
-        return Verdict(outcome, answer.status in _RETRYABLE, _retry_after(answer))
+        return connection.exchange(HttpConnection, self._settings, deadline, post)
+
+    def redirected(self, answer: Answer) -> Http | None:
+        """Return where an answer redirects to; None where that is no URL, or is not encrypted and this one is.
+
+        What the settings give as headers, credentials among them, goes to the same server only.
+        """
+        from urllib.parse import urljoin
+
+        here = self._settings.endpoint
+        try:
+            there = parse(urljoin(here.url, answer.headers.get("location", "")))
+        except ValueError:
+            return None
+        if here.scheme == "https" and there.scheme != "https":
+            return None
+        same = (here.scheme, here.host, here.port) == (there.scheme, there.host, there.port)
+        headers = self._settings.headers if same else own_headers()
+        return Http(self._settings._replace(endpoint=there, headers=headers))
 
     def close(self) -> None:
         """Close the idle connection."""

@@ -6,11 +6,18 @@ from typing import NamedTuple
 
 
 class Outcome(NamedTuple):
-    """How an export ended: whether it was accepted, how much of it was rejected all the same, and what to tell."""
+    """How an export ended: whether it was accepted, how much of it was rejected all the same, and what to tell.
+
+    Where it failed, it may be ``retryable`` later, if the server asked for it after ``wait`` seconds, or ``too_large``
+    for the server.
+    """
 
     success: bool
     rejected: int
     problem: str
+    retryable: bool = False
+    wait: float | None = None
+    too_large: bool = False
 
 
 class Verdict(NamedTuple):

@@ -52,6 +52,11 @@ class Sender:
         """
         self._close_at = moment
 
+    @property
+    def closing(self) -> bool:
+        """Whether a moment has been set by which everything must have ended."""
+        return self._close_at != math.inf
+
     def shutdown(self) -> None:
         """End everything at once."""
         self.close_by(time.monotonic())
@@ -74,26 +79,29 @@ class Sender:
 
     def _send(self, body: bytes, deadline: Deadline) -> Outcome:
         problem = ""
+        asked: float | None = None
         for number in range(_ATTEMPTS):
             wait = 2**number * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 -- spreads load
             try:
                 verdict = self._attempt(body, deadline)
             except OutOfTimeError as error:
-                return Outcome(False, 0, problem or problems.of_error(error, self.settings))
+                return Outcome(False, 0, problem or problems.of_error(error, self.settings), True, asked)
             except UnusableError as error:
                 return Outcome(False, 0, str(error))
             except Exception as error:
                 problem = problems.of_error(error, self.settings)
                 if not isinstance(error, OSError) or problems.is_certificate(error):
                     return Outcome(False, 0, problem)
+                asked = None
             else:
                 if not verdict.retryable:
                     return verdict.outcome
                 problem = verdict.outcome.problem
-                wait = wait if verdict.wait is None else verdict.wait
+                asked = verdict.wait
+                wait = wait if asked is None else asked
             if not deadline.pause(wait):
                 break
-        return Outcome(False, 0, problem)
+        return Outcome(False, 0, problem, True, asked)
 
     def _attempt(self, body: bytes, deadline: Deadline) -> Verdict:
         if self.settings.protocol == "grpc" or self._server in _for_grpc:

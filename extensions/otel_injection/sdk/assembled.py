@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
-
-from opentelemetry.sdk._shared_internal import BatchExportStrategy
 
 from otel_injection import ours, report
 from otel_injection.lifecycle import ending, own_threads
@@ -101,9 +100,8 @@ class State:
 
     def _exports(self, batches: Sequence[Any]) -> list[Callable[[], None]]:
         """Return functions that export these batches, and the metrics."""
-        everything = BatchExportStrategy.EXPORT_ALL
         return [
-            *(partial(each._export, everything) for each in batches),
+            *(partial(export_threads.export_all, each) for each in batches),
             *(partial(export_threads.collect, each) for each in self._readers),
         ]
 
@@ -121,7 +119,7 @@ class State:
             chain.release()
         exporters = self._exporters()
         _close_by(exporters, deadline - _LAST_WORDS)
-        _wait_for(self._tell_to_finish(), deadline)
+        _wait_for([*self._tell_to_finish(), *self._export_beside()], deadline)
         for batch in self._batches:
             batch._shutdown_timeout_exceeded = True
         for exporter in exporters:
@@ -130,6 +128,12 @@ class State:
             except ours() as error:  # noqa: PERF203 - each gets its chance
                 report.debug(f"{type(exporter).__name__}.shutdown: {error}")
         identity.release()
+
+    def _export_beside(self) -> list[tuple[Any, Callable[[], None]]]:
+        """Start threads that export what waits behind a request to a slow collector, beside that request."""
+        waiting = [each for each in self._batches if each._export_lock.locked() and each._queue]
+        works = [partial(_export_without_waiting, each) for each in waiting]
+        return [(export_threads.start("OtelDrain", work), work) for work in works]
 
     def _tell_to_finish(self) -> list[tuple[Any, Callable[[], None]]]:
         """Wake the export threads for their last export; return each with the function that does its work."""
@@ -144,6 +148,16 @@ class State:
                 reader._shutdown_event.set()
                 threads.append((reader._daemon_thread, reader._ticker))
         return threads
+
+
+def _export_without_waiting(batch: Any) -> None:
+    """Export what is in the queue of a batch processor; what its own thread takes meanwhile, that thread exports."""
+    while batch._queue:
+        items: list[Any] = []
+        with suppress(IndexError):
+            while len(items) < batch._max_export_batch_size:
+                items.append(batch._queue.pop())
+        batch._exporter.export(items)
 
 
 def _close_by(exporters: Sequence[Any], moment: float) -> None:

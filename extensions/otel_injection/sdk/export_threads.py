@@ -164,11 +164,13 @@ def _export_batches(batch: Any) -> None:
     thread = own_threads.current()
     vars(batch).setdefault("_due", time.monotonic() + batch._schedule_delay)
     while not batch._shutdown:
-        woken = batch._worker_awaken.wait(max(0.0, batch._due - time.monotonic()))
+        due = min(batch._due, idle_threads.next_attempt(batch))
+        woken = batch._worker_awaken.wait(max(0.0, due - time.monotonic()))
         if batch._shutdown:
             break
         if _is_halted(thread):
             return
+        retry(batch)
         batch._export(
             BatchExportStrategy.EXPORT_WHILE_BATCH_EXCEEDS_THRESHOLD
             if woken
@@ -179,7 +181,20 @@ def _export_batches(batch: Any) -> None:
         batch._worker_awaken.clear()
         if _is_halted(thread) or idle_threads.may_rest(batch):
             return
+    export_all(batch)
+
+
+def export_all(batch: Any) -> None:
+    """Export what is buffered, and what could not be delivered before."""
     batch._export(BatchExportStrategy.EXPORT_ALL)
+    retry(batch)
+
+
+def retry(batch: Any) -> None:
+    """Send again what could not be delivered, if the time for that has come."""
+    again = getattr(batch._exporter, "retry", None)
+    if again is not None:
+        again()
 
 
 def _collect_metrics(reader: Any) -> None:

@@ -5,6 +5,7 @@ Recording something starts the thread; it exports, closes the connection, and en
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -64,4 +65,12 @@ def _hurry(part: Any) -> None:
 
 
 def _waits(part: Any) -> bool:
-    return bool(part._queue if hasattr(part, "_queue") else part._measured)
+    if hasattr(part, "_queue"):
+        return bool(part._queue) or next_attempt(part) != math.inf
+    return bool(part._measured)
+
+
+def next_attempt(part: Any) -> float:
+    """Return when the exporter of a batch processor has to send something again; infinity if it has nothing to."""
+    ask = getattr(part._exporter, "next_attempt", None)
+    return float(ask()) if ask is not None else math.inf

@@ -32,6 +32,15 @@ def seconds(name: str, default: float) -> float:
     return value
 
 
+def number(name: str, default: int) -> int:
+    """Return a number that is not negative; a value that is none is reported and the default returned."""
+    text = os.environ.get(name, "").strip()
+    if text and not (text.isascii() and text.isdigit()):
+        report.say(f"{name}: '{text}' is not a number; {default} is used", kind=f"{name}={text}")
+        return default
+    return int(text) if text else default
+
+
 def names(name: str, default: str = "") -> list[str]:
     """Return a list of names that are separated by commas."""
     given = [each.strip() for each in text(name).split(",") if each.strip()]

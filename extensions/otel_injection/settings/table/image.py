@@ -47,6 +47,16 @@ VARIABLES = (
         unit="seconds",
         most=1e9,
     ),
+    Variable(
+        IMAGE,
+        "OTEL_INJECTION_UNDELIVERED_MAX_BYTES",
+        NUMBER,
+        str(16 * 1024 * 1024),
+        "how much of what could not be delivered a process keeps for later attempts, of spans and of log records each, "
+        "and never more than 8192 of them; what exceeds it is given up, the oldest first",
+        unit="bytes of requests",
+        most=1e12,
+    ),
     Variable(PROCESSORS, "OTEL_INJECTION_SPAN_PROCESSORS", ELSEWHERE, "", "the processors of spans, in their order"),
     Variable(
         PROCESSORS,
