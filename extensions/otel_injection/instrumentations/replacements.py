@@ -5,6 +5,7 @@ For some instrumentations, something is done before they act, for others afterwa
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -111,6 +112,27 @@ def _psycopg2() -> None:
     psycopg2_cursors.replace()
 
 
+def _one_create_engine() -> None:
+    """Let ``create_engine`` be one function again: upstream wraps it in each place where it is looked up."""
+    engine: Any = sys.modules["sqlalchemy"].create_engine
+    for name in ("sqlalchemy.engine", "sqlalchemy.engine.create"):
+        module: Any = sys.modules.get(name)
+        if hasattr(module, "create_engine"):
+            module.create_engine = engine
+
+
+def _pika() -> None:
+    from opentelemetry.instrumentation.pika import utils as upstream
+
+    module: Any = upstream
+    decorate = module._decorate_basic_publish
+
+    def decorate_basic_publish(original: Any, *arguments: Any, **keywords: Any) -> Any:
+        return functools.wraps(original)(decorate(original, *arguments, **keywords))
+
+    module._decorate_basic_publish = decorate_basic_publish
+
+
 def _pymemcache() -> None:
     from opentelemetry.instrumentation import pymemcache as upstream
 
@@ -130,9 +152,15 @@ def _pymemcache() -> None:
 _BEFORE = {
     "aiohttp-client": _aiohttp_client,
     "aiohttp-server": _aiohttp_server,
+    "pika": _pika,
     "psycopg": _psycopg,
     "pymemcache": _pymemcache,
     "psycopg2": _psycopg2,
     "sqlalchemy": _sqlalchemy,
 }
-_AFTER = {"aiohttp-server": _aiohttp_application, "requests": _requests, "urllib": _urllib}
+_AFTER = {
+    "aiohttp-server": _aiohttp_application,
+    "requests": _requests,
+    "sqlalchemy": _one_create_engine,
+    "urllib": _urllib,
+}

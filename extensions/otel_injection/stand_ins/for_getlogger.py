@@ -7,9 +7,13 @@ app's log, with tracebacks, in the app's format, and would be exported as the ap
 
 from __future__ import annotations
 
+import errno
 import logging
 
 from otel_injection import report
+
+_USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""What fails since the app has used up its files or its memory says nothing of us: its own code fails by it as well."""
 
 
 class _Journal(logging.Logger):
@@ -17,6 +21,9 @@ class _Journal(logging.Logger):
 
     def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that it has in logging
         error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, OSError) and error.errno in _USED_UP:
+            report.debug(f"{record.getMessage()}: {error}")
+            return
         reason = f" ({type(error).__name__}: {error})" if error else ""
         report.say(f"{record.getMessage()}{reason}", kind=f"{record.name}: {record.msg}")
 
