@@ -65,11 +65,13 @@ WAITING: dict[str, tuple[str, ...]] = {
     "billiard.pool": ("lifecycle.celery:hook",),
     "billiard.util": ("lifecycle.multiprocessing:hook",),
     "celery.concurrency.prefork": ("lifecycle.supervisors:hook",),
+    "cheroot.wsgi": ("instrumentations.servers.wsgi_servers:hook_attribute",),
     "eventlet": ("lifecycle.greenlets:hook_eventlet",),
     "gevent.monkey": ("lifecycle.greenlets:hook",),
+    "gevent.pywsgi": ("instrumentations.servers.wsgi_servers:hook_gevent",),
     "gunicorn.arbiter": ("lifecycle.gunicorn:hook_arbiter", "lifecycle.supervisors:hook"),
     "gunicorn.dirty.arbiter": ("lifecycle.supervisors:hook",),
-    "gunicorn.workers.base": ("lifecycle.gunicorn:hook",),
+    "gunicorn.workers.base": ("lifecycle.gunicorn:hook", "instrumentations.servers.wsgi_servers:hook_gunicorn"),
     "logging": ("logs.capture:hook",),
     "multiprocessing.util": ("lifecycle.multiprocessing:hook",),
     FIRST_TELEMETRY: ("instrumentations.distro:prepare",),
@@ -80,6 +82,9 @@ WAITING: dict[str, tuple[str, ...]] = {
     "opentelemetry.util._importlib_metadata": ("imports.entry_points:install",),
     "uvicorn.supervisors.basereload": ("lifecycle.supervisors:hook",),
     "uvicorn.supervisors.multiprocess": ("lifecycle.supervisors:hook",),
+    "waitress.server": ("instrumentations.servers.wsgi_servers:hook_attribute",),
+    "werkzeug.serving": ("instrumentations.servers.wsgi_servers:hook_attribute",),
+    "wsgiref.handlers": ("instrumentations.servers.wsgi_servers:hook_wsgiref",),
 }
 """By module: functions in ``otel_injection`` that are called when it has been executed, beside instrumentations."""
 

@@ -17,7 +17,7 @@ SOON = {
 """Exports that do not depend on how a server ends."""
 
 DRIVER = """
-import http.client, os, signal, socket, subprocess, sys, time
+import http.client, json, os, signal, socket, subprocess, sys, time
 number, port, paths, *command = sys.argv[1:]
 server = subprocess.Popen([sys.executable, *command], start_new_session=True)
 for _ in range(600):
@@ -28,7 +28,7 @@ for _ in range(600):
         time.sleep(0.05)
 for path in paths.split(","):
     connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
-    connection.request("GET", path, headers={"Host": "shop"})
+    connection.request("GET", path, headers={"Host": "shop", **json.loads(os.environ.get("HEADERS", "{}"))})
     answer = connection.getresponse()
     body = answer.read()
     print(path, answer.status, sorted(name for name, _ in answer.getheaders()), body[:40])

@@ -40,6 +40,13 @@ VARIABLES = (
     ),
     Variable(
         IMAGE,
+        "OTEL_INJECTION_SERVER_SPANS",
+        FLAG,
+        "true",
+        "`false` makes no server spans for WSGI apps whose framework has no instrumentation",
+    ),
+    Variable(
+        IMAGE,
         "OTEL_INJECTION_EXIT_TIMEOUT",
         NUMBER,
         "2",
