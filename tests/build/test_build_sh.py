@@ -76,7 +76,7 @@ def fails_with(result: subprocess.CompletedProcess[str], message: str) -> bool:
 @pytest.mark.parametrize("name", ["nonsense", "-x", "_install", "bui.d"])
 def test_an_unknown_session_is_told_in_one_line_with_the_known_ones(clone: Path, name: str) -> None:
     result = run(clone, name)
-    assert fails_with(result, "choose one of build push demo test lint unit")
+    assert fails_with(result, "choose one of build push demo test matrix lint unit")
     assert not (clone / ".venv").exists()
 
 
