@@ -39,7 +39,7 @@ except ImportError:
 _BUILD = """
 import sys
 from pathlib import Path
-from images import assemble
+from images.payload import assemble
 from images.errors import UserError
 tree = Path("dist-own")
 try:

@@ -13,7 +13,7 @@ from images.engine import debian
 from images.errors import UserError
 
 pytestmark = pytest.mark.skipif(not debian.available(), reason="apt has no Debian mirror here; nothing uses it")
-_UNPACK = "from images import debian; print(debian.unpack('trixie', ['busybox-static'], closure=False))"
+_UNPACK = "from images.engine import debian; print(debian.unpack('trixie', ['busybox-static'], closure=False))"
 
 
 @pytest.fixture(autouse=True)

@@ -52,7 +52,7 @@ def packed(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> tuple[La
 
 def bake(engine: Engine, dist: Path, *options: str) -> None:
     """Run what the head of ``docker-bake.hcl`` says, in the folder that ``dist`` lies in."""
-    files = [f"--file={ROOT / 'images' / 'docker-bake.hcl'}", f"--file={dist.name}/context/bake.json"]
+    files = [f"--file={ROOT / 'images' / 'image' / 'docker-bake.hcl'}", f"--file={dist.name}/context/bake.json"]
     command = [engine.docker, "buildx", "bake", "--progress=plain", *files, *options]
     done = subprocess.run(command, cwd=dist.parent, env={**os.environ, **engine.env}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
