@@ -35,7 +35,7 @@ def seconds(name: str, default: float) -> float:
 def number(name: str, default: int) -> int:
     """Return a number that is not negative; a value that is none is reported and the default returned."""
     text = os.environ.get(name, "").strip()
-    if text and not (text.isascii() and text.isdigit()):
+    if text and not (text.isascii() and text.isdigit() and len(text) < 16):
         report.say(f"{name}: '{text}' is not a number; {default} is used", kind=f"{name}={text}")
         return default
     return int(text) if text else default
