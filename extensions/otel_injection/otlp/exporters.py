@@ -102,7 +102,7 @@ class _Exporter:
     def retry(self) -> None:
         """Send what is kept, the oldest first, until one attempt fails or nothing is left; at the end, at once."""
         kept = self._undelivered
-        while kept is not None and not self._shutdown and (self._sender.closing or time.monotonic() >= kept.due):
+        while kept is not None and not self._ended and (self._sender.closing or time.monotonic() >= kept.due):
             waiting = kept.take()
             if waiting is None:
                 return
@@ -110,6 +110,11 @@ class _Exporter:
             self._count(problem)
             if not done and self._sender.closing:
                 return
+
+    @property
+    def _ended(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._shutdown or self._sender.expired
 
     def _keep(self, batch: Any, count: int, size: int, *, first: bool = False) -> None:
         assert self._undelivered is not None

@@ -57,6 +57,11 @@ class Sender:
         """Whether a moment has been set by which everything must have ended."""
         return self._close_at != math.inf
 
+    @property
+    def expired(self) -> bool:
+        """Whether that moment has come."""
+        return time.monotonic() >= self._close_at
+
     def shutdown(self) -> None:
         """End everything at once."""
         self.close_by(time.monotonic())
