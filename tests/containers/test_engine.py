@@ -29,7 +29,7 @@ private = pytest.mark.skipif(
 )
 _HOLD = """
 import subprocess, sys
-from images.engine import private
+from images.engine.docker import private
 with private() as engine:
     with subprocess.Popen(["tar", "-C", sys.argv[1], "-c", "."], stdout=subprocess.PIPE) as archive:
         engine.run("import", "-", "busybox", stdin=archive.stdout)

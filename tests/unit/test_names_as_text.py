@@ -119,6 +119,25 @@ def test_what_the_bundle_treats_apart_is_there() -> None:
     assert [each for each in sources if each.startswith("otel_injection") and not (EXTENSIONS / each).is_dir()] == []
 
 
+def _is_importable(module: str, name: str) -> bool:
+    """Return whether ``from module import name`` finds a module, or something that one defines."""
+    path = ROOT.joinpath(*module.split("."))
+    if any(each.exists() for each in ((path / name).with_suffix(".py"), path / name / "__init__.py")):
+        return True
+    found = [each for each in (path.with_suffix(".py"), path / "__init__.py") if each.exists()]
+    return any(name in _defined(each) for each in found)
+
+
+def test_imports_in_programs_that_tests_run_lead_there() -> None:
+    found = {
+        (str(path.relative_to(ROOT)), *match.groups())
+        for path in (ROOT / "tests").rglob("*.py")
+        for match in re.finditer(r"from (images(?:\.\w+)*) import (\w+)", path.read_text(encoding="utf-8"))
+    }
+    assert len(found) > 50
+    assert [each for each in sorted(found) if not _is_importable(each[1], each[2])] == []
+
+
 def test_a_name_that_leads_nowhere_is_noticed() -> None:
     assert not resolves("otel_injection.nothing_of_the_kind")
     assert not resolves("otel_injection.report:nothing_of_the_kind")
