@@ -55,7 +55,7 @@ class _Exporter:
     ``failed`` did not arrive, among them those that could not be encoded. ``protocol`` overrides the environment's,
     ``given`` settings are used in place of it.
     ``errors`` is the number of spans that stand for what failed. ``counted`` is called after each export with the
-    signal, the first three, what went wrong, and the last.
+    signal, the first three (``failed`` with what waits for another attempt), what went wrong, and the last.
     """
 
     counted: Counted | None = None
@@ -86,6 +86,7 @@ class _Exporter:
         if kept is not None and (len(kept) or time.monotonic() < kept.due):
             self._keep(batch, size(batch), 0)
             self.retry()
+            self._count(self._problem)
             return not len(kept)
         done, problem = self._try(encode, batch, size, timeout)
         self._count(problem)
@@ -93,7 +94,8 @@ class _Exporter:
 
     def _count(self, problem: str) -> None:
         if self.counted is not None:
-            self.counted(self._signal, self.exported, self.rejected, self.failed, problem, self.errors)
+            waiting = len(self._undelivered) if self._undelivered is not None and not self._shutdown else 0
+            self.counted(self._signal, self.exported, self.rejected, self.failed + waiting, problem, self.errors)
 
     def next_attempt(self) -> float:
         """Return when ``retry`` is to be called, on the monotonic clock; infinity if nothing waits."""
