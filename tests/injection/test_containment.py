@@ -90,6 +90,7 @@ def work():
 """
 
 
+@pytest.mark.flaky(reruns=1)  # Python drops by chance what is raised in a callback; more on a machine that is busy
 @pytest.mark.parametrize(
     ("setup", "base", "rounds", "span"),
     [

@@ -27,6 +27,7 @@ _OF_A_REQUEST = (
     "instrumentations/server_requests/",
     "instrumentations/flask/",
     "instrumentations/asgi/",
+    "instrumentations/servers/",
 )
 """Where ``environ`` is that of a request."""
 

@@ -76,7 +76,8 @@ def use() -> None:
 def hide_propagators() -> None:
     """Hide ``OTEL_PROPAGATORS`` while the app's API is imported: one that the app lacks would be the app's error."""
     if _PROPAGATORS in os.environ:
-        _hidden.append(os.environ.pop(_PROPAGATORS))
+        _hidden.append(os.environ[_PROPAGATORS])
+        del os.environ[_PROPAGATORS]
 
 
 def show_propagators() -> bool:
